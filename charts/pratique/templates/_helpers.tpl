@@ -163,6 +163,10 @@ app.kubernetes.io/component: gate
 {{- if .Values.gate.tokenSecret -}}
 {{- $gate = set $gate "tokenSecretFile" "/etc/pratique/token/secret" -}}
 {{- end -}}
+{{- /* Its own image: a gate starts again through another one, whatever the policies are by then. */ -}}
+{{- with .Values.image.digest -}}
+{{- $gate = set $gate "exempt" (append (dig "gate" "exempt" (list) $.Values.settings) (printf "%s@%s" $.Values.image.repository .) | uniq) -}}
+{{- end -}}
 {{- $_ := unset $settings "webhook" -}}
 {{- mergeOverwrite $settings (dict "gate" $gate) | toYaml -}}
 {{- end }}

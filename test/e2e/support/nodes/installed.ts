@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openCosign, type Cosign, type KeyPair } from '../programs/cosign.ts';
-import { succeed, type Outcome } from '../programs/command.ts';
+import type { Outcome } from '../programs/command.ts';
 import { requirePrograms } from '../programs/ensure.ts';
 import { chart, helm, RELEASE } from '../helm.ts';
 import { policy, secret } from '../installation/policies.ts';
@@ -9,6 +9,7 @@ import { installClusterDns } from './cluster-dns.ts';
 import { CONTROL_PLANE } from './node-files.ts';
 import { CLUSTER_DNS, startRealNodes, type RealNodes } from './real-nodes.ts';
 import { pushDatabase, writeDatabase } from '../promotions/scans.ts';
+import { PRODUCT_REPOSITORY, pushProduct } from './product-image.ts';
 import { pushProgramImage, pushWaiting } from './program-images.ts';
 import { openWorkspace } from '../programs/workspace.ts';
 
@@ -40,9 +41,6 @@ const DATABASE = 'mirror/trivy-db';
 export const TRIVY_TAG = '0.74.0';
 /** Without the finding. */
 export const FIXED_OPENSSL = '3.3.2-r0';
-/** The folder of the image, as run.ts built it from the Dockerfile. */
-const LAYOUT = 'PRATIQUE_E2E_IMAGE';
-const REPOSITORY = 'platform/pratique';
 
 /** Starts nodes and installs the chart, with a policy that demands signatures of images in `shop/`. */
 export async function openInstalled(): Promise<Installed> {
@@ -64,7 +62,7 @@ export async function openInstalled(): Promise<Installed> {
       cluster.createNamespace(PROMOTIONS, { 'pod-security.kubernetes.io/enforce': 'restricted' }),
     ]);
     const values = {
-      image: { repository: `${registry.host}/${REPOSITORY}` },
+      image: { repository: `${registry.host}/${PRODUCT_REPOSITORY}` },
       pinning: { enabled: true },
       promotions: { jobs: { namespaces: [PROMOTIONS] } },
       scanner: { enabled: true, image: { repository: `${registry.host}/${TRIVY}` } },
@@ -123,15 +121,6 @@ export async function openInstalled(): Promise<Installed> {
   }
 }
 
-async function pushProduct(registry: string): Promise<void> {
-  const { crane } = await requirePrograms(['crane']);
-  const layout = process.env[LAYOUT];
-  if (layout === undefined) throw new Error(`${LAYOUT} is not set: run this by npm run test:e2e`);
-  // The tag that the chart has without a value.
-  const reference = `${registry}/${REPOSITORY}:${await appVersion()}`;
-  await succeed({ command: crane, args: ['push', '--insecure', layout, reference] });
-}
-
 /** Trivy as its image has it, with a `cp` beside it, and a database that knows one thing about openssl. */
 async function pushTrivy(registry: string): Promise<void> {
   const { trivy, pause } = await requirePrograms(['trivy', 'pause']);
@@ -147,11 +136,4 @@ async function pushTrivy(registry: string): Promise<void> {
   } finally {
     await workspace.close();
   }
-}
-
-async function appVersion(): Promise<string> {
-  const { stdout } = await helm(['show', 'chart', join(chart)]);
-  const version = /^appVersion: *"?([^"\n]+)/m.exec(stdout)?.[1];
-  if (version === undefined) throw new Error('the chart has no appVersion');
-  return version;
 }

@@ -14,6 +14,8 @@ export interface NodePlan {
 export interface NodeContext {
   /** Host and port, as image references name it; it speaks plain http. */
   readonly registry: string;
+  /** Where containerd pulls images of further registries from: the host in their names → the file `hosts.toml`. */
+  readonly places: Readonly<Record<string, string>>;
   readonly pauseImage: string;
   /** PEM of the authority of the cluster. */
   readonly caPem: string;
@@ -33,10 +35,11 @@ const POD_SUBNETS = '10.244.0.0/16';
 /** Writes the configuration of containerd, the kubelet, kube-proxy and the pod network of a node. */
 export async function writeNodeFiles(plan: NodePlan, around: NodeContext): Promise<void> {
   const { name, folder } = plan;
-  const certs = join(folder, 'certs.d', around.registry);
-  await Promise.all([mkdir(certs, { recursive: true }), mkdir(join(folder, 'cni'), { recursive: true })]);
+  const places = Object.entries({ [around.registry]: hostsToml(around.registry), ...around.places });
+  const folders = places.map(([host]) => join(folder, 'certs.d', host));
+  await Promise.all([...folders, join(folder, 'cni')].map((path) => mkdir(path, { recursive: true })));
   const files: Readonly<Record<string, string>> = {
-    [join('certs.d', around.registry, 'hosts.toml')]: hostsToml(around.registry),
+    ...Object.fromEntries(places.map(([host, text]) => [join('certs.d', host, 'hosts.toml'), text])),
     [join('cni', '10-pods.conflist')]: JSON.stringify(podNetwork(plan)),
     'containerd.toml': containerdToml(plan, around),
     'kubelet.json': JSON.stringify(kubelet(plan, around)),
@@ -50,8 +53,9 @@ export async function writeNodeFiles(plan: NodePlan, around: NodeContext): Promi
   await Promise.all(Object.entries(files).map(([path, text]) => writeFile(join(folder, path), text)));
 }
 
-function hostsToml(registry: string): string {
-  return `server = "http://${registry}"\n[host."http://${registry}"]\n  capabilities = ["pull", "resolve"]\n`;
+/** Where containerd pulls from: a host, and what it asks when that host does not give the image, or the same. */
+export function hostsToml(host: string, server = host): string {
+  return `server = "http://${server}"\n[host."http://${host}"]\n  capabilities = ["pull", "resolve"]\n`;
 }
 
 function podNetwork({ podSubnet }: NodePlan): object {

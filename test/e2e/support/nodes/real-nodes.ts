@@ -35,13 +35,24 @@ export interface RealNodes {
 
 export const CLUSTER_DNS = '10.0.0.10';
 const SERVICES = '10.0.0.0/24';
-const REGISTRY_PORT = 5_000;
+export const REGISTRY_PORT = 5_000;
 const NAMES = ['node1', 'node2'] as const;
 /** A kubelet is Ready some ten seconds after its start; more is for a busy machine. */
 const READY_WITHIN_MS = 90_000;
 
+/** What differs between clusters. */
+export interface NodesOptions {
+  /** How many there are; all of them when not given. */
+  readonly count?: number;
+  /** Where containerd pulls images of further registries from. */
+  readonly places?: NodeContext['places'];
+}
+
 /** Starts a control plane, a scheduler, a registry and two nodes, and returns when the nodes are Ready. */
-export async function startRealNodes(): Promise<RealNodes> {
+export async function startRealNodes({
+  count = NAMES.length,
+  places = {},
+}: NodesOptions = {}): Promise<RealNodes> {
   const workspace = await openWorkspace('nodes');
   const started: { stop(): Promise<unknown> }[] = [{ stop: () => workspace.close() }];
   const keep = async <T extends { stop(): Promise<unknown> }>(start: Promise<T>): Promise<T> => {
@@ -61,13 +72,15 @@ export async function startRealNodes(): Promise<RealNodes> {
     const [pauseImage] = await Promise.all([pushPause(registry.host), keep(openNodes(cluster))]);
     const around: NodeContext = {
       registry: registry.host,
+      places,
       pauseImage,
       caPem: cluster.caPem,
       clusterDns: CLUSTER_DNS,
       kubeconfigOf: cluster.kubeconfigOf,
     };
-    const nodes = await Promise.all(NAMES.map((_, index) => startNode(workspace, index, around)));
-    await untilReady(cluster);
+    const names = NAMES.slice(0, count);
+    const nodes = await Promise.all(names.map((_, index) => startNode(workspace, index, around)));
+    await untilReady(cluster, names.length);
     return { cluster, registry, nodes, stop };
   } catch (error) {
     await stop();
@@ -144,15 +157,15 @@ async function startNode(workspace: Workspace, index: number, around: NodeContex
   };
 }
 
-async function untilReady(cluster: Cluster): Promise<void> {
+async function untilReady(cluster: Cluster, count: number): Promise<void> {
   await until({
-    what: `${String(NAMES.length)} nodes Ready`,
+    what: `${String(count)} nodes Ready`,
     withinMs: READY_WITHIN_MS,
     everyMs: 250,
     check: async () => {
       const path = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
       const { stdout } = await cluster.kubectl(['get', 'nodes', '-o', `jsonpath=${path}`]);
-      return stdout === NAMES.map(() => 'True').join(' ');
+      return stdout === new Array<string>(count).fill('True').join(' ');
     },
   });
 }
