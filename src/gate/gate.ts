@@ -28,8 +28,6 @@ export interface GateOptions extends GatePorts {
   readonly tokens: Tokens;
   /** How clients reach the gate, e.g. `https://gate.example.com`; a scheme alone = at the host that they name. */
   readonly publicUrl: string;
-  /** Whether all policies were read: before, nothing is handed out. */
-  readonly isReady: () => boolean;
 }
 
 /** Milliseconds for everything before the first byte of an answer: clients give a registry half a minute. */
@@ -56,7 +54,8 @@ export function createGate(options: GateOptions): Gate {
     const identity = await identify(login, callers, tokens, deadline);
     if (identity.kind !== 'known') return plain(refusedLogin(identity, realmOf(request, options)));
     if (asked.kind === 'base') return plain(jsonAnswer({}));
-    if (!options.isReady()) return plain(errorAnswer('UNAVAILABLE', 'the policies are not read yet', AGAIN));
+    if (asked.kind === 'tags' && !options.isReady())
+      return plain(errorAnswer('UNAVAILABLE', 'the policies are not read yet', AGAIN));
     const { caller } = identity;
     return pull(asked, {
       caller,

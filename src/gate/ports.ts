@@ -57,6 +57,8 @@ export interface PullEvent {
 
 /** What the gate needs from outside. */
 export interface GatePorts {
+  /** Whether all policies were read: before, only what the settings exempt is handed out. */
+  readonly isReady: () => boolean;
   readonly policies: () => readonly CompiledPolicy[];
   /** The labels of a namespace that is proven. */
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;

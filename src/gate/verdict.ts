@@ -45,7 +45,7 @@ export interface PullJudge {
   readonly tag: (image: ImageRef, pull: Pull) => Promise<Admission>;
   /**
    * Judges content by its digest: a platform by an index that is admitted, or else by itself where no index above it has a flag; a
-   * statement by what it is about; everything else by itself. Rejects with `LimitExceeded` where too much lists it.
+   * statement by what it is about; everything else, and what is exempt, by itself. Rejects with `LimitExceeded` where too much lists it.
    */
   readonly digest: (image: PinnedRef, pull: Pull) => Promise<Admission>;
 }
@@ -53,25 +53,37 @@ export interface PullJudge {
 /** Makes the judge of pulls. */
 export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Contents): PullJudge {
   const exempt = digestsByName(rules.exempt);
+  /** What an image is judged by; `undefined` = that is not read yet. */
+  const judgedBy = async (image: ImageRef, pull: Pull, only: typeof all) => {
+    if (!ports.isReady()) return undefined;
+    const { namespace } = pull.caller;
+    return {
+      policies: only(policiesFor(policiesAt(ports.policies(), 'Pull'), image, pull)),
+      labels: namespace === undefined ? noLabels() : await ports.namespaceLabels(namespace, pull.signal),
+    };
+  };
+  const noLabels = () => ({ state: 'absent', seenAt: ports.clock() }) as const;
+
   const judge = async (image: ImageRef, pull: Pull, only = all): Promise<Admission> => {
     const { caller, reader, signal } = pull;
-    const policies = only(policiesFor(policiesAt(ports.policies(), 'Pull'), image, pull));
-    const labels =
-      caller.namespace === undefined
-        ? ({ state: 'absent', seenAt: ports.clock() } as const)
-        : await ports.namespaceLabels(caller.namespace, signal);
+    const by = await judgedBy(image, pull, only);
     const [judged] = await ports.judge({
       images: [{ container: 'image', field: '', image: formatReference(image), reference: image }],
-      ...{ policies, labels, signal, access: reader.access },
+      ...(by ?? { policies: [], labels: noLabels() }),
+      ...{ signal, access: reader.access },
       owner: { namespace: caller.namespace ?? `${caller.kind} callers of the gate` },
       unmatchedImages: UNMATCHED[rules.unjudged],
     });
     if (!judged) throw new Error('an image was asked about and not judged');
     const admission = admissionOf(judged, image);
     const digest = await exemptDigest(judged.reference ?? image, pull);
-    return digest !== undefined && admission.kind !== 'absent'
-      ? { kind: 'admitted', digest, judged, isExempt: true }
-      : admission;
+    if (digest !== undefined && admission.kind !== 'absent')
+      return { kind: 'admitted', digest, judged, isExempt: true };
+    if (by) return admission;
+    throw new Fault({
+      ...{ code: 'ClusterUnavailable', side: 'cluster', transient: true },
+      ...{ operation: 'read the policies', detail: 'they are not read yet' },
+    });
   };
 
   /** The digest of an image, if the settings exempt it. A verdict may have needed none: then the tag is read for it. */
@@ -135,6 +147,7 @@ export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Co
     };
 
     const admitOnce = async (one: PinnedRef, path: readonly Digest[]): Promise<Admission> => {
+      if (exempt.get(pull.askedName)?.has(one.digest)) return whole(one);
       const listed = await admitBy('child', one, path);
       // What an index allows, a flag of the platform itself still refuses.
       if (listed?.kind === 'admitted')

@@ -14,13 +14,18 @@ export interface RunningGate {
   readonly close: () => Promise<void>;
 }
 
-/** Starts a gate with these policies (documents) and this block of the settings; it listens on a free port over http. */
+/**
+ * Starts a gate with these policies (documents), or with those of the cluster of the settings, and this block of the settings; it
+ * listens on a free port over http.
+ */
 export async function startGate(
   gate: Readonly<Record<string, unknown>>,
-  policies: readonly object[],
+  policies: readonly object[] | 'of the cluster',
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<RunningGate> {
-  const named = policies.map((policy, index) => [`policy-${String(index)}.yaml`, policy] as const);
+  const isCluster = policies === 'of the cluster';
+  const documents = isCluster ? [] : policies;
+  const named = documents.map((policy, index) => [`policy-${String(index)}.yaml`, policy] as const);
   const folder = await temporaryFolder(Object.fromEntries(named));
   const log: Record<string, unknown>[] = [];
   const tools = createTools({
@@ -31,7 +36,7 @@ export async function startGate(
   });
   const settings = parseSettings({ ...more, gate: { listen: '127.0.0.1:0', ...gate } });
   if (!settings.ok) throw new Error(JSON.stringify(settings.problems));
-  const serving = await tools.gate?.(settings.value, folder.path);
+  const serving = await tools.gate?.(settings.value, isCluster ? undefined : folder.path);
   if (!serving?.ok) throw new Error(JSON.stringify(serving?.problems));
   const { url, close } = serving.value;
   return {

@@ -18,6 +18,13 @@ const CLOSED = 'registry.example.com';
 /** By this one the gate is asked first, and then the registry itself. */
 const OPEN = 'open.example.com';
 const NAMESPACE = 'shop';
+
+/** The value `image` of the chart. */
+interface Image {
+  readonly repository: string;
+  readonly digest?: string;
+}
+
 const START_WITHIN_MS = 240_000;
 const READY = ['--for=condition=Ready', '--timeout=90s'];
 
@@ -56,7 +63,7 @@ describe('the gate as the mirror of containerd, on a node with a kubelet', () =>
     registry: `${CONTROL_PLANE}:${String(REGISTRY_PORT)}`,
   });
   /** Installs the gate, with its own image from this place, or only what it has of one kind. */
-  const installGate = async (image: object, kind?: string): Promise<void> => {
+  const installGate = async (image: Image, kind?: string): Promise<void> => {
     const gate = {
       upstreams: [CLOSED, OPEN].map(upstreamOf),
       exempt: [`${CLOSED}/platform/dns@${images.dns}`, `${CLOSED}/${PRODUCT_REPOSITORY}@${product.digest}`],
@@ -156,8 +163,12 @@ describe('the gate as the mirror of containerd, on a node with a kubelet', () =>
   });
 
   it('gets its own image through itself when it is replaced, without a signature', async () => {
-    await installGate({ repository: `${CLOSED}/${PRODUCT_REPOSITORY}`, digest: product.digest });
+    const image = { repository: `${CLOSED}/${PRODUCT_REPOSITORY}`, digest: product.digest };
+    await installGate(image);
     await untilRolledOut();
+    // What it exempts from now on is itself, by the digest that the chart was given.
+    const settings = ['get', 'configmap', `${RELEASE}-gate`, '-n', RELEASE, '-o', 'jsonpath={.data}'];
+    expect(await kubectl(settings)).to.include(`${CLOSED}/${PRODUCT_REPOSITORY}@${product.digest}`);
     await runPod('later', `${CLOSED}/shop/signed:1`);
     await untilReady('later');
   }).timeout(START_WITHIN_MS);

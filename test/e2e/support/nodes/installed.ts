@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { openCosign, type Cosign, type KeyPair } from '../programs/cosign.ts';
 import type { Outcome } from '../programs/command.ts';
 import { requirePrograms } from '../programs/ensure.ts';
