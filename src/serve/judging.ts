@@ -112,6 +112,7 @@ function openingWith(
     judge: (image, question) => judgeReference(image, { ...question, unmatchedImages }, sources),
     ...{ roots: { read: readTrustRoot, publicGood }, rejudgePerSecond: promotions.rejudgePerSecond },
     readSbomElsewhere: (layer, weight) => threads.run('sbom', layer, weight),
+    updateHistoryElsewhere: (question, weight) => threads.run('history', question, weight),
     ...{ clock, now: TIME.now, report: sources.report },
     pause: (ms, signal) => sleep(ms, undefined, { signal }),
   });

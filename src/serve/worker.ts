@@ -3,7 +3,7 @@ import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
-import { readSbom, readScanReport } from '../core/promotion/index.ts';
+import { readSbom, readScanReport, updateHistory } from '../core/promotion/index.ts';
 import { parseLargeAnswer } from '../core/workload/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
 
@@ -21,6 +21,7 @@ const JOBS = {
   answer: parseLargeAnswer,
   sbom: readSbom,
   report: readScanReport,
+  history: updateHistory,
 };
 
 export type Jobs = typeof JOBS;

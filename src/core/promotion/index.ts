@@ -25,6 +25,7 @@ export type { Rest } from './retry.ts';
 export type { Progress } from './steps/step.ts';
 export { decisionFor, misfit, type Approval } from './approval.ts';
 export { readSbom } from './gates/sboms.ts';
+export { updateHistory } from './records/history-page.ts';
 export {
   createReportReader,
   readScanReport,

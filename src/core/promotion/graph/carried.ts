@@ -1,5 +1,5 @@
 import { MEDIA_TYPE } from '../../model/index.ts';
-import { HISTORY_TYPE } from '../records/history.ts';
+import { HISTORY_TYPE } from '../records/history-page.ts';
 import { QUARANTINE_TYPE } from '../records/marks.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
 

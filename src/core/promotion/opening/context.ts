@@ -4,6 +4,7 @@ import type { Clock, ImageRef, Parsed, Turn } from '../../model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
 import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
+import type { UpdateHistoryElsewhere } from '../records/history-page.ts';
 import type { SignSpec } from '../schema.ts';
 import type { Granting } from './grants.ts';
 import type { IdentityToken } from './secrets.ts';
@@ -114,6 +115,8 @@ export interface OpeningContext {
   ) => Scanner;
   /** Reads SBOMs beside the main thread; absent = they are read on it. */
   readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
+  /** Reads and writes large histories beside the main thread; absent = on it. */
+  readonly updateHistoryElsewhere?: UpdateHistoryElsewhere | undefined;
   readonly judge: (
     image: ImageRef,
     question: Omit<JudgeRequest, 'images' | 'unmatchedImages'>,

@@ -71,7 +71,9 @@ export async function openOne(
       readSbomElsewhere: context.readSbomElsewhere,
       signer: signer.value,
       seen: seenBookOf(spec, to, signer.value),
-      history: spec.mirror?.history ? createHistoryBook(to.registry, to.place, from.place) : undefined,
+      history: spec.mirror?.history
+        ? createHistoryBook(to.registry, to.place, from.place, context.updateHistoryElsewhere)
+        : undefined,
       close: async () => {
         await Promise.all([from.close(), to.close()]);
       },

@@ -1,36 +1,21 @@
 import { expect } from 'chai';
 import {
   appendArrivals,
-  emptyHistory,
   HISTORY_TYPE,
   historyArtifact,
+  entryName,
+  isNamed,
   parseHistory,
-  wasMirrored,
-  type Arrival,
   type MirrorHistory,
-  createHistoryBook,
-} from '../../../../src/core/promotion/records/history.ts';
+} from '../../../../src/core/promotion/records/history-page.ts';
+import { createHistoryBook } from '../../../../src/core/promotion/records/history.ts';
 import { digestOf, type Digest, type ManifestContent } from '../../../../src/core/model/index.ts';
-import { AT, blobOf, bodyOf, contentOf, run } from './made.ts';
+import { arrival, arrivalOf, bytesOf, nothing, read, store, theirEntry } from './histories.ts';
+import { blobOf, bodyOf, run } from './made.ts';
 import type { TargetRegistry } from '../../../../src/core/promotion/index.ts';
 
-const arrival: Arrival = {
-  sourceTag: '22.4.1',
-  sourceDigest: digestOf('upstream'),
-  destTag: '22.4.1',
-  syncedAt: AT,
-  run,
-  force: false,
-};
-const nothing = emptyHistory('node', 'docker.io/library/node');
-const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value));
-
-const read = (bytes: Uint8Array): MirrorHistory => {
-  const history = parseHistory(bytes);
-  if (!history.ok) throw new Error(JSON.stringify(history.problems));
-  return history.value;
-};
-
+const wasMirrored = ({ entries }: MirrorHistory, one: Parameters<typeof entryName>[0]): boolean =>
+  isNamed(entries.map(entryName).toSorted().join(''), entryName(one));
 describe('the history of a mirrored repository', () => {
   it('identifies an entry by both tag and digest at the source', () => {
     const history = appendArrivals(nothing, [arrival]);
@@ -128,46 +113,6 @@ describe('the history of a mirrored repository', () => {
   }
 });
 
-const arrivalOf = (tag: string): Arrival => ({
-  ...arrival,
-  sourceTag: tag,
-  sourceDigest: digestOf(tag),
-  destTag: tag,
-});
-
-/** A target that holds one repository in memory. */
-function store() {
-  const blobs = new Map<Digest, Uint8Array>();
-  const kept: { held?: ManifestContent; pushes: number } = { pushes: 0 };
-  const target = {
-    content: () => Promise.resolve(kept.held),
-    blob: (_: unknown, { digest }: { readonly digest: Digest }) => Promise.resolve(blobs.get(digest)),
-    pushBlob: (_: unknown, bytes: Uint8Array) => {
-      blobs.set(digestOf(bytes), bytes);
-      return Promise.resolve(digestOf(bytes));
-    },
-    pushManifest: (_: unknown, content: ManifestContent) => {
-      kept.pushes += 1;
-      kept.held = content;
-      return Promise.resolve();
-    },
-  } as unknown as TargetRegistry;
-  const put = (layers: readonly { readonly json: Uint8Array; readonly title?: string }[], marks = {}) => {
-    const parts = layers.map(({ json, title }) => {
-      blobs.set(digestOf(json), json);
-      const annotations = title === undefined ? {} : { 'org.opencontainers.image.title': title };
-      return { mediaType: HISTORY_TYPE, digest: digestOf(json), size: json.length, annotations };
-    });
-    const body = { schemaVersion: 2, artifactType: HISTORY_TYPE, config: parts[0], layers: parts };
-    kept.held = contentOf({ ...body, annotations: marks });
-  };
-  const place = (repository: string) => ({ registry: 'registry.example.com', repository });
-  const book = () => createHistoryBook(target, place('quarantine/app'), place('public/app'));
-  const stored = () => read(blobs.get(kept.held!.manifest.layers[0]!.digest)!);
-  return { kept, put, book, stored };
-}
-const theirEntry = (tag: string) => ({ sourceTag: tag, sourceDigest: digestOf(tag), runAttempt: '1' });
-
 describe('a history that the public workflows wrote', () => {
   it('P30: keeps entries, order, duplicates, fields and annotations that others wrote, through ten turns', async () => {
     const { signal } = new AbortController();
@@ -255,5 +200,11 @@ describe('the history of a mirror', () => {
 
   it('M15: a history of more values than are parsed is a problem, never an empty one', () => {
     expect(parseHistory(Buffer.from(`{"entries":[${'[],'.repeat(1_000_000)}[]]}`)).ok).to.be.false;
+  });
+
+  it('finds each of its entries by name, and no other', () => {
+    const tags = Array.from({ length: 101 }, (_, n) => arrivalOf(`1.0.${String(n)}`));
+    const history = appendArrivals(nothing, tags.slice(1));
+    expect(tags.map((one) => wasMirrored(history, one))).to.deep.equal(tags.map((_, n) => n > 0));
   });
 });
