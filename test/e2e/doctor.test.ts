@@ -101,15 +101,18 @@ describe('pratique doctor at a real API server', () => {
   });
 
   it('works with the rights of helm test, and reports what it may not read without them', async () => {
+    const { helm } = fixture.installation;
+    const { stdout } = await helm(['get', 'manifest', 'pratique']);
+    const objects = parseAllDocuments(stdout)
+      .map((document) => document.toJS() as { readonly kind: string; readonly metadata: { name: string } })
+      .filter(({ metadata }) => metadata.name === 'pratique-test');
+    expect(objects).to.have.lengthOf(4);
+    const rights = objects.map((object) => JSON.stringify(object)).join('\n---\n');
+    expect((await fixture.cluster.kubectl(['delete', '-f', '-'], { input: rights })).code).to.equal(0);
     const without = await fixture.installation.pratique(['doctor', '-o', 'json']);
     const { checks } = JSON.parse(without.stdout) as { checks: readonly Reported[] };
     expect(without.code).to.equal(2);
     expect(line(checks, 'permissions').status).to.equal('unknown');
-    const { stdout } = await fixture.installation.helm(['get', 'hooks', 'pratique']);
-    const objects = parseAllDocuments(stdout)
-      .map((document) => document.toJS() as { readonly kind: string; readonly metadata: { name: string } })
-      .filter(({ kind, metadata }) => metadata.name === 'pratique-doctor' && kind !== 'Pod');
-    expect(objects).to.have.lengthOf(4);
     for (const object of objects) await fixture.cluster.apply(object);
     await until({
       what: 'doctor with the rights of its pod',

@@ -268,8 +268,8 @@ async function drain(server: HttpServer | HttpsServer, drainMs: number): Promise
   });
   let idle: NodeJS.Timeout | undefined;
   const linger = setTimeout(() => {
-    // A caller may also be slow to hang up after its last answer.
-    idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
+    // A caller may also be slow to hang up after its last answer. What arrived while this process had no processor is read first.
+    idle = setInterval(() => setImmediate(() => server.closeIdleConnections()), IDLE_LOOK_MS);
   }, LINGER_MS);
   const cut = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { startServer, type Server, type Tls } from '../../../src/clients/http-server/index.ts';
@@ -8,6 +10,9 @@ import { createAuthority } from '../../support/certificates.ts';
 const CALLERS = 16;
 /** Milliseconds per answer: most requests are open when the server closes. */
 const WORK_MS = 3;
+/** As in serve.ts: how long idle connections stay open, and the time between two looks at them. */
+const LINGER_MS = 1_000;
+const LOOK_MS = 50;
 /** Number of repetitions: a lost request is the result of a race. */
 const TIMES = 8;
 
@@ -106,5 +111,25 @@ describe('A server that closes under load', () => {
     await answer.body.text();
     await closed;
     await pool.destroy();
+  });
+
+  it('answers a request that arrived while the process had no processor, right before idle connections are closed', async () => {
+    const server = await start(false);
+    const socket = connect(server.port, '127.0.0.1');
+    const request = 'POST /work HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nx';
+    socket.write(request);
+    await once(socket, 'data');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    const closed = server.close();
+    // Right after the timer of the server that takes as long, and until the next look is due. It is then due before sockets are read.
+    setTimeout(() => {
+      setImmediate(() => {
+        socket.write(request);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4 * LOOK_MS);
+      });
+    }, LINGER_MS);
+    await Promise.all([closed, once(socket, 'close')]);
+    expect(answer).to.match(/^HTTP\/1.1 200/);
   });
 });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
-import { renderChart } from '../support/helm.ts';
+import { renderChart, withoutTests } from '../support/helm.ts';
+import { grantsIn } from '../support/installation/grants.ts';
 
 interface Constraint {
   readonly topologyKey: string;
@@ -18,6 +19,8 @@ interface Probe {
   readonly httpGet: { readonly path: string };
   readonly initialDelaySeconds?: number;
   readonly timeoutSeconds: number;
+  readonly periodSeconds?: number;
+  readonly failureThreshold?: number;
 }
 interface Rendered {
   readonly kind: string;
@@ -96,21 +99,29 @@ describe('the Helm chart and nodes', () => {
     expect(startupProbe?.httpGet.path).to.equal('/startz');
     expect(startupProbe?.initialDelaySeconds).to.be.greaterThan(0);
     expect(startupProbe?.timeoutSeconds, 'longer than the page waits').to.be.greaterThan(8);
+    const { periodSeconds = 0, failureThreshold = 0 } = startupProbe ?? {};
+    expect(periodSeconds, 'a replica that has started waits for the next probe').to.be.within(1, 3);
+    expect(periodSeconds * failureThreshold, 'seconds for a slow start').to.be.at.least(300);
   });
 
-  it('keeps the pod of helm test, and names all that belongs to it like it: --logs reads each by its name', async () => {
+  it('keeps the pod of helm test, which is its only hook: --logs reads a log for each hook', async () => {
     const hooks = (await render()).filter(
       ({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test',
     );
-    expect(new Set(hooks.map(({ metadata }) => metadata.name)).size).to.equal(1);
-    const deleted = hooks.filter(({ metadata }) =>
-      metadata.annotations?.['helm.sh/hook-delete-policy']?.includes('hook-succeeded'),
-    );
-    expect(deleted.map(({ kind }) => kind)).to.have.members([
-      'ClusterRole',
-      'ClusterRoleBinding',
-      'Role',
-      'RoleBinding',
+    expect(hooks.map(({ kind }) => kind)).to.deep.equal(['Pod']);
+    expect(hooks[0]?.metadata.annotations?.['helm.sh/hook-delete-policy']).to.equal('before-hook-creation');
+  });
+
+  it('lets doctor read what the controller may not, and neither secrets nor changes', async () => {
+    const { stdout } = await renderChart({}, ['-s', 'templates/tests/doctor.yaml']);
+    expect(grantsIn(withoutTests(stdout))).to.deep.equal([]);
+    const rights = grantsIn(stdout).map(({ verb, group, resource }) => `${verb} ${group}/${resource}`);
+    expect(rights).to.have.members([
+      'get apiextensions.k8s.io/customresourcedefinitions',
+      'create authorization.k8s.io/subjectaccessreviews',
+      'get /services',
+      'get /serviceaccounts',
+      'list discovery.k8s.io/endpointslices',
     ]);
   });
 });

@@ -45,14 +45,21 @@ export function renderChart(values: object = {}, args: readonly string[] = []): 
   return helm(['template', RELEASE, chart, '--namespace', RELEASE, '-f', '-', ...args], { values });
 }
 
+/** Rendered documents without those that only `helm test` needs. */
+export const withoutTests = (rendered: string): string =>
+  rendered.replace(/^# Source: .*\/templates\/tests\/.*\n(?:(?!---$).*\n)*---\n/gm, '');
+
 /**
- * The install manifest: the chart with its default values, and its namespace. Hooks are left out, since only Helm
- * knows what they mean; so is the default policy, which one `kubectl apply` could not create beside its definition.
+ * The install manifest: the chart with its default values, and its namespace. Hooks and what `helm test` needs are left out, since
+ * only Helm knows what they mean; so is the default policy, which one `kubectl apply` could not create beside its definition.
  */
 export async function installManifest(): Promise<string> {
   const { code, stdout, stderr } = await renderChart({ defaultPolicy: { enabled: false } }, ['--no-hooks']);
   if (code !== 0) throw new Error(`helm template ended with ${code}: ${stderr}`);
-  const unmanaged = stdout.replace(/^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm, '');
+  const unmanaged = withoutTests(stdout).replace(
+    /^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm,
+    '',
+  );
   const namespace = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${RELEASE}\n`;
   return `# Made by \`npm run generate:install\` from charts/pratique; do not edit.\n${namespace}${unmanaged}`;
 }

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 
-/** Files that run at a time: each has its own control plane, and waits half of the time, so that four use two cores. */
-const PARALLEL = 4;
+/** Files that run at a time, for each core: most wait for a control plane or a period to pass, and use a quarter of a core. */
+const FILES_PER_CORE = 3;
+/** Each has its own control plane, of about half a gibibyte. */
+const FILES_AT_MOST = 8;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What the output of one run of mocha shows. */
@@ -15,7 +17,7 @@ interface FileResult {
 }
 
 /**
- * Runs test files, four at a time, each in a separate process with its own ports and folders, by the command of the file. Prints what each prints when it
+ * Runs test files, a few at a time, each in a separate process with its own ports and folders, by the command of the file. Prints what each prints when it
  * ends, and in the end, as mocha does for one run, how many tests passed and failed, and why. Returns the exit code.
  */
 export async function runFiles(
@@ -39,7 +41,8 @@ export async function runFiles(
       results.push(await runFile(file, commandOf(file), { cwd, running }));
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL }, work));
+  const atATime = Math.min(FILES_PER_CORE * availableParallelism(), FILES_AT_MOST);
+  await Promise.all(Array.from({ length: atATime }, work));
   const sum = (count: (result: FileResult) => number) => results.reduce((all, one) => all + count(one), 0);
   const failed = sum((one) => one.failed);
   const minutes = Math.round((Date.now() - startedAt) / 60_000);
