@@ -6,7 +6,7 @@ import { createFindingsPublisher } from './publish.ts';
 import { REPORT_NAME } from './report.ts';
 import { podSelector } from './running-pods.ts';
 import { openSession, type Session } from './session.ts';
-import { countVerdicts } from './tally.ts';
+import { countUnclear, countVerdicts } from './tally.ts';
 
 /** What already runs, judged again as time passes. */
 export interface Audit {
@@ -54,6 +54,12 @@ export function createAudit(ports: AuditPorts, settings: AuditSettings): Audit {
         help: 'Images that were not judged yet: of containers not started, and of those whose turn has not come.',
         labels: [],
         read: () => (current ? [{ labels: {}, value: waitingIn(current) }] : []),
+      },
+      {
+        name: 'pratique_running_images_unclear',
+        help: 'Distinct images that run, but their node does not report clearly which they are.',
+        labels: [],
+        read: () => (current ? [{ labels: {}, value: countUnclear(current.findings.values()) }] : []),
       },
     ],
     session: () => current,

@@ -26,7 +26,7 @@ export type AuditQuestion = Required<JudgeQuestion>;
 /** The fields of an ImagePolicy's status that belong to the audit. */
 export type AuditStatus = Required<Pick<PolicyStatus, 'images' | 'lastAudit'>>;
 
-/** How many distinct running images a policy covers, and their results; each is in at most one of the last three. */
+/** How many distinct running images a policy covers, and their results; each is in at most one of denied, warned and unknown. */
 export type ImageCounts = Readonly<AuditStatus['images']>;
 
 /** The answer to a write: only a *no* of the API server says more. */

@@ -27,7 +27,13 @@ function isWorse(verdict: Verdict, than: Verdict): boolean {
   return more > 0 || (more === 0 && reasonOf(verdict) < reasonOf(than));
 }
 
-type Outcome = Exclude<keyof ImageCounts, 'judged'> | 'well';
+/** How many distinct images there are of which it is not known what a node runs. */
+export function countUnclear(judgements: Iterable<{ readonly judgement: Judgement }>): number {
+  return new Set([...judgements].flatMap(({ judgement }) => (judgement.unclear ? imageOf(judgement) : [])))
+    .size;
+}
+
+type Outcome = Exclude<keyof ImageCounts, 'judged' | 'unclear'> | 'well';
 /** From good to bad: an image that is run in several places counts once, by the worst of them. */
 const OUTCOMES: readonly Outcome[] = ['well', 'warned', 'unknown', 'denied'];
 
@@ -40,7 +46,10 @@ export function tallyPolicies(
   judgements: Iterable<{ readonly judgement: Judgement }>,
 ): ReadonlyMap<string, { readonly counts: ImageCounts; readonly lastJudged?: Date }> {
   const tallies = new Map(
-    names.map((name) => [name, { images: new Map<string, number>(), last: new Date(0) }]),
+    names.map((name) => [
+      name,
+      { images: new Map<string, number>(), unclear: new Set<string>(), last: new Date(0) },
+    ]),
   );
   for (const { judgement } of judgements) {
     for (const name of judgement.covering) {
@@ -49,13 +58,17 @@ export function tallyPolicies(
       const image = imageOf(judgement);
       const outcome = OUTCOMES.indexOf(outcomeUnder(name, judgement.verdict));
       tally.images.set(image, Math.max(outcome, tally.images.get(image) ?? 0));
+      if (judgement.unclear) tally.unclear.add(image);
       if (judgement.judgedAt > tally.last) tally.last = judgement.judgedAt;
     }
   }
   return new Map(
-    [...tallies].map(([name, { images, last }]) => [
+    [...tallies].map(([name, { images, unclear, last }]) => [
       name,
-      { counts: countsOf([...images.values()]), lastJudged: images.size > 0 ? last : undefined },
+      {
+        counts: countsOf([...images.values()], unclear.size),
+        lastJudged: images.size > 0 ? last : undefined,
+      },
     ]),
   );
 }
@@ -71,9 +84,10 @@ function outcomeUnder(policy: string, { findings }: Verdict): Outcome {
   return own.length > 0 ? 'warned' : 'well';
 }
 
-function countsOf(outcomes: readonly number[]): ImageCounts {
+function countsOf(outcomes: readonly number[], unclear: number): ImageCounts {
   const of = (outcome: Outcome) => outcomes.filter((one) => OUTCOMES[one] === outcome).length;
-  return { judged: outcomes.length, denied: of('denied'), warned: of('warned'), unknown: of('unknown') };
+  const counts = { denied: of('denied'), warned: of('warned'), unknown: of('unknown') };
+  return { judged: outcomes.length, ...counts, ...(unclear > 0 && { unclear }) };
 }
 
 /** One content under one name is one image, whatever its tags. */

@@ -137,6 +137,9 @@ export const policyStatusSchema = z.strictObject({
       denied: count.describe('Those that would be refused today.'),
       warned: count.describe('Those with a warning.'),
       unknown: count.describe('Those about which a needed fact could not be learned.'),
+      unclear: count
+        .optional()
+        .describe('Those of which it is not known what the node runs, however they count; absent = none.'),
     })
     .optional()
     .describe('What the last audit of running images found.'),

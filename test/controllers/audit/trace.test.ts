@@ -157,11 +157,17 @@ describe('the audit, when the node is vague about what runs', () => {
     };
     fixture.put(pod({ images: { [TAG]: imageID }, status }));
     await fixture.start();
-    return { counted: gauge(), events: fixture.events.map(({ type, reason }) => `${type} ${reason}`) };
+    return {
+      counted: gauge(),
+      events: fixture.events.map(({ type, reason }) => `${type} ${reason}`),
+      unclear: fixture.audit.gauges[2]?.read().map(({ value }) => value),
+      inStatus: fixture.statuses.map(({ status }) => status.images.unclear),
+    };
   };
-  const NO_ALARM = { counted: ['allow  1'], events: [] };
-  const UNCLEAR = { counted: ['unknown UnreadableEvidence 1'], events: [] };
-  const ALARM = { counted: ['deny Unsigned 1'], events: ['Warning Unsigned'] };
+  const CLEAR = { unclear: [0], inStatus: [undefined] };
+  const NO_ALARM = { counted: ['allow  1'], events: [], ...CLEAR };
+  const UNCLEAR = { counted: ['unknown UnreadableEvidence 1'], events: [], unclear: [1], inStatus: [1] };
+  const ALARM = { counted: ['deny Unsigned 1'], events: ['Warning Unsigned'], ...CLEAR };
   const platform = image('arm64', CONFIG);
   const all = index('index', image('amd64'), platform);
   const old = image('old');
@@ -216,5 +222,23 @@ describe('the audit, when the node is vague about what runs', () => {
     expect(counted).to.have.lengthOf(1);
     expect(counted[0]).to.match(/^deny /);
     expect(events).to.have.lengthOf(1);
+  });
+
+  it('counts as unclear what a policy allows all the same, once for all that run it', async () => {
+    fixture.policies = [
+      policyOf({
+        onUnknown: 'Allow',
+        require: { signatures: { from: ['release'] } },
+        authorities: [authority('release', publicKey)],
+      }),
+    ];
+    const status = { containerStatuses: [{ name: 'c0', imageID: CONFIG, containerID: 'containerd://cd' }] };
+    fixture.put(pod({ name: 'other', images: { [TAG]: CONFIG }, status }));
+    const { counted, unclear, inStatus } = await audited(CONFIG, image('new'));
+    expect({ counted, unclear, inStatus }).to.deep.equal({
+      counted: ['allow UnreadableEvidence 1'],
+      unclear: [1],
+      inStatus: [1],
+    });
   });
 });
