@@ -191,15 +191,15 @@ try {
     const upstream = start('upstream.ts');
     const names = ['warm', 'cold-1', 'cold-2'].map((name) => `zeros/${name}`);
     const world: World = { names, layerBytes: DOWNLOADS.layerBytes };
+    process.once('exit', () => upstream.kill());
     const { host, layer, pem } = await ask<Ready>(upstream, world);
     const gate = await startGate(workspace, { name: 'gate-zeros', registry: host, pems: [pem] });
     if (isAsked('burst')) await oneLook(gate, upstream);
     if (isAsked('memory')) await memory(gate, layer);
     await gate.stop();
-    upstream.disconnect();
     upstream.kill();
   }
 } finally {
-  client.disconnect();
+  client.kill();
   await workspace.close();
 }

@@ -83,6 +83,7 @@ function download(url: string, slow: boolean, end: AbortSignal): Promise<Got> {
         expected = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
         got.bytes = head.length - at - 4;
       }
+      if (got.bytes >= expected) stop();
       if (!slow) return true;
       setTimeout(() => socket.resume(), SLOW.everyMs).unref();
       return false;

@@ -41,6 +41,7 @@ function send(socket: Socket, bytes: number): void {
         return;
       }
     }
+    socket.end();
   };
   more();
 }
@@ -54,7 +55,7 @@ async function prepare({ names, layerBytes }: World): Promise<Ready> {
       : {
           raw: (socket) => {
             socket.write(
-              `HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: ${layerBytes}\r\n\r\n`,
+              `HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: ${layerBytes}\r\nconnection: close\r\n\r\n`,
             );
             send(socket, layerBytes);
           },

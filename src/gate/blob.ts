@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { digestAlgorithm, digestHex, type Descriptor } from '../core/model/index.ts';
 
 /** The part of a blob that a client asked for, in bytes; `end` is the first one that it does not want. */
@@ -31,33 +31,37 @@ export async function* provenBytes(
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   { start, end }: Part,
 ): AsyncGenerator<Uint8Array> {
-  const hash = start === 0 && end === size ? createHash(digestAlgorithm(digest)) : undefined;
-  let kept: Uint8Array = new Uint8Array();
-  for await (const piece of cut(source, end - start, hash !== undefined)) {
-    if (kept.byteLength > 0) yield kept;
-    hash?.update(piece);
-    kept = piece;
+  if (start > 0 || end < size) {
+    yield* cut(source, end - start);
+    return;
   }
-  if (hash && !isRight(hash, digest)) throw new Error(`a blob has another digest than ${digest}`);
-  yield kept;
+  const hash = createHash(digestAlgorithm(digest));
+  let left = size;
+  let last: Uint8Array = new Uint8Array();
+  for await (const piece of source) {
+    left -= piece.byteLength;
+    if (left < 0) throw new Error('a blob is longer than its descriptor says');
+    hash.update(piece);
+    // Nothing else is kept, so that a client that does not read holds as little as there is.
+    if (left > 0) yield piece;
+    else if (piece.byteLength > 0) last = piece;
+  }
+  if (left > 0) throw tooShort();
+  if (hash.digest('hex') !== digestHex(digest)) throw new Error(`a blob has another digest than ${digest}`);
+  yield last;
 }
 
-function isRight(hash: Hash, digest: Descriptor['digest']): boolean {
-  return hash.digest('hex') === digestHex(digest);
-}
-
-/** Exactly so many bytes; more are an error where they have to be the last ones. */
-async function* cut(
-  source: AsyncIterable<Uint8Array>,
-  length: number,
-  isLast: boolean,
-): AsyncGenerator<Uint8Array> {
+/** The first bytes, so many. */
+async function* cut(source: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
   let left = length;
   for await (const piece of source) {
-    if (isLast && piece.byteLength > left) throw new Error('a blob is longer than its descriptor says');
     yield piece.byteLength > left ? piece.subarray(0, left) : piece;
     left -= Math.min(left, piece.byteLength);
-    if (left === 0 && !isLast) return;
+    if (left === 0) return;
   }
-  if (left > 0) throw new Error('a blob is shorter than its descriptor says');
+  throw tooShort();
+}
+
+function tooShort(): Error {
+  return new Error('a blob is shorter than its descriptor says');
 }

@@ -1,7 +1,4 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { RequestHandler, Response } from 'express';
-import { errorCode } from '../../core/model/index.ts';
 
 /** A request whose answer may be long. */
 export interface StreamRequest {
@@ -58,9 +55,24 @@ async function write(
     return;
   }
   try {
-    await pipeline(Readable.from(body, { objectMode: false }), response);
+    for await (const piece of body) if (!(await isTaken(piece, response))) return;
+    if (!response.destroyed) response.end();
   } catch (error) {
-    // The client has gone: nothing is wrong with the body.
-    if (errorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') onCut(error);
+    // Where the client has gone nothing is wrong with the body.
+    if (!response.destroyed) onCut(error);
+    response.destroy();
   }
+}
+
+/** Writes a piece, and waits until the client has read enough for the next one; `false` where the client has gone. */
+function isTaken(piece: Uint8Array, response: Response): boolean | Promise<boolean> {
+  if (response.destroyed) return false;
+  if (response.write(piece)) return true;
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve(!response.destroyed);
+    };
+    response.once('drain', done).once('close', done);
+  });
 }

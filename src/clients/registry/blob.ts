@@ -65,22 +65,27 @@ function firstByte(call: Call, answer: Answer, offset: number): number {
 }
 
 /**
- * Bytes of a blob after which its buffers are collected, where Node.js lets itself be asked (`--expose-gc`). Each read has a new one, of
+ * Bytes of blobs, of all together, after which their buffers are collected, where Node.js lets itself be asked (`--expose-gc`). Each read has a new one, of
  * 64 KiB, which the collection of young objects frees in less than a millisecond. V8 by itself waits for some 64 MiB of them and then
  * marks the whole heap, each time: a third of the processor time of a large blob, and most of its memory.
  */
 const COLLECTED_BYTES = 4 * 1024 * 1024;
+let uncollected = 0;
+
+function collectAfter(bytes: number): void {
+  uncollected += bytes;
+  if (uncollected < COLLECTED_BYTES) return;
+  uncollected = 0;
+  globalThis.gc?.({ type: 'minor' });
+}
 
 async function* bytesOf(call: Call, answer: Answer, skip: number): AsyncGenerator<Uint8Array> {
-  let [left, uncollected] = [skip, 0];
+  let left = skip;
   try {
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
       if (left < chunk.byteLength) yield left > 0 ? chunk.subarray(left) : chunk;
       left = Math.max(0, left - chunk.byteLength);
-      uncollected += chunk.byteLength;
-      if (uncollected < COLLECTED_BYTES) continue;
-      uncollected = 0;
-      globalThis.gc?.({ type: 'minor' });
+      collectAfter(chunk.byteLength);
     }
   } catch (error) {
     throw faultOfError(call, answer.url.host, error);

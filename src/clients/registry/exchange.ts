@@ -143,6 +143,7 @@ export function openConnections(
         dispatcher: poolOf(call).to(url, way),
         opaque: release,
         method,
+        ...(keepsAfterHead(call, ask) && { reset: false }),
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
         body: isStream(body) ? Readable.from(body.open(), { objectMode: false }) : body,
@@ -186,6 +187,14 @@ const releasing: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (option
   };
   return dispatch(options, watching);
 };
+
+/**
+ * Whether the connection stays open after a HEAD. By itself undici closes it, because servers that send a body all the same would
+ * answer the next request with it. Of a tag that body is JSON, which no parser takes for an answer; a blob could be one.
+ */
+function keepsAfterHead({ operation }: Call, { method }: Ask): boolean {
+  return method === 'HEAD' && operation === 'tag';
+}
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;
 
