@@ -1,14 +1,11 @@
 import type { Access } from '../core/evidence/index.ts';
 import type { JudgeQuestion } from '../core/evidence/index.ts';
-import type { Clock, Digest, Fact, ImageRef, JudgedImage } from '../core/model/index.ts';
+import type { Clock, Fact, ImageRef, JudgedImage } from '../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
-import type { SourceRegistry } from '../core/promotion/index.ts';
+import type { SideRegistry, SourceRegistry } from '../core/promotion/index.ts';
 
 /** A registry read with the logins of an upstream or of a caller. */
-export interface UpstreamRegistry extends SourceRegistry {
-  /** Whether a repository has a blob. */
-  hasBlob(repository: ImageRef, digest: Digest, signal: AbortSignal): Promise<boolean>;
-}
+export type UpstreamRegistry = SourceRegistry & Pick<SideRegistry, 'hasBlob' | 'openBlobOrPlace'>;
 
 /** Who pulls, as far as it is proven. */
 export interface Caller {
@@ -82,6 +79,8 @@ export interface GateRules {
   readonly dryRun: boolean;
   /** Images, by digest and the name by which clients ask for them, that are served without a verdict. */
   readonly exempt: readonly string[];
+  /** What becomes of a redirect of the upstream for a blob that the caller may have. */
+  readonly redirects: 'Follow' | 'Pass';
   /** Whether lists of tags leave out those that are refused. */
   readonly refusedTags: 'Listed' | 'Hidden';
 }

@@ -8,7 +8,7 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../core/model/index.ts';
-import { errorAnswer } from './answer.ts';
+import { errorAnswer, type GateAnswer } from './answer.ts';
 import { partOf, provenBytes } from './blob.ts';
 import { createContents } from './contents.ts';
 import { referrersAnswer, tagsAnswer } from './lists.ts';
@@ -142,7 +142,7 @@ export function createPuller(
     let refusal: Outcome | undefined;
     for (const { by, descriptor } of parts()) {
       const admission = await judgeDigest(pin(image, by), request);
-      if (admission.kind === 'admitted' || rules.dryRun) return blobAnswer(image, descriptor, request);
+      if (admission.kind === 'admitted' || rules.dryRun) return blobAnswer(image, descriptor, request, rules);
       refusal ??= admission.kind === 'absent' ? undefined : refusalOf(admission, asked);
     }
     return refusal ?? plain(errorAnswer('BLOB_UNKNOWN', NOT_LISTED));
@@ -220,6 +220,7 @@ async function blobAnswer(
   image: PinnedRef,
   { size, mediaType }: Pick<Descriptor, 'size' | 'mediaType'>,
   { reader: { registry }, range, isHead, signal, clientGone }: Request,
+  { redirects }: Pick<GateRules, 'redirects'>,
 ): Promise<Outcome> {
   const part = partOf(range, size);
   if (!part)
@@ -245,11 +246,21 @@ async function blobAnswer(
     return { about, answer: { status, headers } };
   }
   const blob = { mediaType, digest, size, annotations: {} };
-  const bytes = await inTime(signal, (late) =>
-    registry.openBlob(image, blob, start, AbortSignal.any([clientGone, late])),
-  );
+  const bytes = await inTime(signal, (late) => {
+    const end = AbortSignal.any([clientGone, late]);
+    return redirects === 'Pass'
+      ? registry.openBlobOrPlace(image, blob, start, end)
+      : registry.openBlob(image, blob, start, end);
+  });
   if (!bytes) return absent('BLOB_UNKNOWN', image);
+  if (bytes instanceof URL) return { about, answer: redirectTo(bytes, digest) };
   return { about, answer: { status, headers, body: provenBytes(bytes, blob, part) } };
+}
+
+/** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */
+function redirectTo({ href }: URL, digest: Digest): GateAnswer {
+  const headers = { Location: href, 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store' };
+  return { status: 307, headers: { ...headers, 'Content-Length': '0' } };
 }
 
 /** Begins something that goes on for long, but not later than the signal fires. */

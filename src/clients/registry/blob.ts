@@ -41,14 +41,43 @@ export async function openBlob(
   return openForeign(call, urls, (ask) => openAt(call, ask, blob, offset));
 }
 
+/**
+ * The same of the registry alone; or, where it sends whoever asks to a host to which anyone may be sent, that address: public or
+ * named by an administrator, without a login, and over https wherever the registry is.
+ */
+export async function openBlobOrPlace(
+  call: Call,
+  blob: Pick<Descriptor, 'digest' | 'size' | 'mediaType'>,
+  offset: number,
+): Promise<AsyncIterable<Uint8Array> | URL | undefined> {
+  const answer = await askAt(call, { url: urlIn(call, `blobs/${blob.digest}`), passesOn: true }, offset);
+  return answer.passedOn ?? read(call, answer, blob, offset);
+}
+
+function askAt(
+  call: Call,
+  where: Pick<Ask, 'url' | 'isForeign' | 'passesOn'>,
+  offset: number,
+): Promise<Answer> {
+  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+  return send(call, { ...where, method: 'GET', headers });
+}
+
 async function openAt(
   call: Call,
   where: Pick<Ask, 'url' | 'isForeign'>,
   blob: Pick<Descriptor, 'size' | 'mediaType'>,
   offset: number,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  const answer = await send(call, { ...where, method: 'GET', headers });
+  return read(call, await askAt(call, where, offset), blob, offset);
+}
+
+async function read(
+  call: Call,
+  answer: Answer,
+  blob: Pick<Descriptor, 'size' | 'mediaType'>,
+  offset: number,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
   if (await isAbsent(call, answer, [200, 206])) return undefined;
   const skipped = offset - firstByte(call, answer, offset);
   refuseOtherContent(call, answer, blob, offset);

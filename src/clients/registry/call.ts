@@ -59,6 +59,8 @@ export interface Call {
   readonly hold?: (bytes: number) => Promise<void>;
   /** Parses large answers beside this thread; absent = they are parsed here. */
   readonly parseElsewhere?: ParseElsewhere | undefined;
+  /** Whether anyone may be sent to the host of an address: it is public, or an administrator named it. Absent = to none. */
+  readonly isForAll?: (place: URL) => Promise<boolean>;
 }
 
 export type Begin = (operation: Operation, doing: string, ref: ImageRef, signal: AbortSignal) => Call;
@@ -78,6 +80,8 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
   /** A status of redirects that is an answer here, and is not followed. */
   readonly isAnswer?: number;
+  /** Where the registry sends us to a host to which anyone may be sent, that is the answer (`passedOn`), and it is not followed. */
+  readonly passesOn?: true;
   readonly body?: string | Uint8Array | StreamBody;
 }
 
@@ -95,6 +99,8 @@ export interface Answer {
   readonly body: Dispatcher.ResponseData['body'];
   /** Where it came from, after any redirects. */
   readonly url: URL;
+  /** Where the registry sends whoever asks; the body is discarded. */
+  readonly passedOn?: URL;
 }
 
 /** The name under which the share of a call's first owner is counted. */

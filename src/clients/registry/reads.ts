@@ -1,7 +1,7 @@
 import type { ByteBudget, RegistrySource } from '../../core/evidence/index.ts';
 import { formatReference, MAX_MANIFEST_BYTES, nameOf, type ImageRef } from '../../core/model/index.ts';
 import type { SideRegistry, SourceRegistry } from '../../core/promotion/index.ts';
-import { openBlob, readBlob } from './blob.ts';
+import { openBlob, openBlobOrPlace, readBlob } from './blob.ts';
 import { ownerIn, type Begin, type Call } from './call.ts';
 import { fault } from './fault.ts';
 import { readContent, readTagDigest } from './manifest.ts';
@@ -11,7 +11,7 @@ import { readCatalog, readTags } from './tags.ts';
 export function readsOver(
   begin: Begin,
   budget?: ByteBudget,
-): SourceRegistry & Required<RegistrySource> & Pick<SideRegistry, 'repositories'> {
+): SourceRegistry & Required<RegistrySource> & Pick<SideRegistry, 'repositories' | 'openBlobOrPlace'> {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);
   const listing = (image: ImageRef, doing: string, signal: AbortSignal): Call =>
@@ -72,6 +72,10 @@ export function readsOver(
     openBlob: (repository, blob, offset, signal) => {
       const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
       return openBlob(begin('download', doing, repository, signal), blob, offset);
+    },
+    openBlobOrPlace: (repository, blob, offset, signal) => {
+      const doing = `read blob ${blob.digest} of ${nameOf(repository)}`;
+      return openBlobOrPlace(begin('download', doing, repository, signal), blob, offset);
     },
     tags: (repository, signal) =>
       heldListing(begin('tags', `list tags of ${nameOf(repository)}`, repository, signal), readTags),

@@ -72,6 +72,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const services = parseTokenServices(options.tokenServices ?? []);
   const endpoint = (registry: string): Call['endpoint'] =>
     endpointOf(registry, insecureHosts, reach.allowed, services);
+  const isForAll = (place: URL): Promise<boolean> =>
+    reach.foreign(place.hostname, reach.proxies?.of(place) !== undefined).then(
+      () => true,
+      () => false,
+    );
   const wayOf = (logins: Keychain, remembered?: number): LoginWay & { readonly authorizer: Authorizer } => {
     const limits = remembered === undefined ? {} : { remembered };
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal, ...limits });
@@ -104,7 +109,16 @@ export function createRegistry(options: RegistryOptions): Registry {
         const how = accessOf(operation, side);
         return {
           ...how,
-          ...{ doing, signal, repository, endpoint: endpoint(registry), transport, parseElsewhere, turn },
+          ...{
+            doing,
+            signal,
+            repository,
+            endpoint: endpoint(registry),
+            transport,
+            parseElsewhere,
+            turn,
+            isForAll,
+          },
           withheld: withheld?.({ registry, repository }, how.access),
         };
       });

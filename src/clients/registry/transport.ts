@@ -48,6 +48,9 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
       if (location === undefined) return answer;
       await discard(answer);
       const target = placeOf(call, url, location, 'redirects');
+      const isElsewhere = hop === 0 && target.origin !== url.origin;
+      if (ask.passesOn && isElsewhere && (await call.isForAll?.(target)))
+        return { ...answer, passedOn: target };
       if (target.origin !== url.origin) secret = undefined; // and it stays undefined, also on the way back
       sender = url.hostname;
       url = target;

@@ -1,9 +1,10 @@
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import type { EmbeddedRegistry } from '../../support/registry/index.ts';
 import { all, answer, firstTimes, refuse } from '../../support/registry/misbehave.ts';
 import { pushImage, pushIndex, pushManifest, pushTag } from '../../support/registry/push.ts';
-import { client, faultOf, patient, pinned, tagged, useRegistry } from './client.ts';
+import { client, closeClients, faultOf, patient, pinned, tagged, useRegistry } from './client.ts';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -68,6 +69,52 @@ describe('reading manifests', () => {
     const from = registry.requests.length;
     expect(await client().tagDigest(tagged(registry), patient())).to.equal(pushed.digest);
     expect(registry.requests.slice(from).map(({ method }) => method)).to.deep.equal(['HEAD']);
+  });
+
+  /** A server that answers each HEAD with the digest of the tag, and sends this after it. */
+  const headServer = async (
+    after: string,
+  ): Promise<{ server: Server; connections: () => number; host: string }> => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => {
+        const [, tag = ''] = /^HEAD \S+\/(\S+) /.exec(bytes.toString()) ?? [];
+        socket.write(
+          `HTTP/1.1 200 OK\r\ndocker-content-digest: ${digestOf(tag)}\r\ncontent-length: 100\r\n\r\n${after}`,
+        );
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return { server, connections: () => connections, host: `127.0.0.1:${String(port)}` };
+  };
+  const askSome = async (host: string): Promise<void> => {
+    const asking = client();
+    for (const tag of 'abcdef')
+      expect(await asking.tagDigest({ registry: host, repository: 'shop/web', tag }, patient())).to.equal(
+        digestOf(tag),
+      );
+  };
+
+  it('resolves tags over few connections', async () => {
+    const { server, connections, host } = await headServer('');
+    await askSome(host);
+    // One, and another where the first is not free yet when the next tag is asked for.
+    expect(connections()).to.be.at.most(2);
+    await closeClients();
+    server.close();
+  });
+
+  it('G52 what a registry sends after the answer to a HEAD answers no other request', async () => {
+    const forged = `HTTP/1.1 200 OK\r\ndocker-content-digest: ${digestOf('forged')}\r\n\r\n`;
+    for (const body of [forged, '{"schemaVersion":2}']) {
+      const { server, host } = await headServer(body);
+      await askSome(host);
+      await closeClients();
+      server.close();
+    }
   });
 
   it('resolves a tag by GET when HEAD names no digest', async () => {

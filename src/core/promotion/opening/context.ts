@@ -1,6 +1,6 @@
 import type { DockerConfigText, JudgedReference, JudgeRequest } from '../../evidence/index.ts';
 import type { Keychain, PullSecretLogins, RegistrySource } from '../../evidence/index.ts';
-import type { Clock, ImageRef, Parsed, Turn } from '../../model/index.ts';
+import type { Clock, Descriptor, ImageRef, Parsed, Turn } from '../../model/index.ts';
 import type { CompiledPolicy, TrustRoots } from '../../policy/index.ts';
 import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
@@ -25,6 +25,16 @@ export interface SideRegistry extends TargetRegistry {
    * registries have one.
    */
   repositories(place: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
+  /**
+   * As `openBlob`; or, where the registry sends whoever asks elsewhere, that address. It has no login, and its host is public or named
+   * by an administrator; other redirects are followed.
+   */
+  openBlobOrPlace(
+    repository: ImageRef,
+    blob: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array> | URL | undefined>;
   /** What is read of the same registry, where requests wait for a connection in this turn. */
   inTurn(turn: Turn): RegistrySource;
 }

@@ -79,8 +79,13 @@ export const gate = z.strictObject({
     .default([]),
   /** Whether lists of tags leave out those that are refused; then each tag of a page is judged. */
   refusedTags: z.enum(['Listed', 'Hidden']).default('Listed'),
+  /**
+   * What becomes of a redirect of an upstream for a blob. `Follow`: the gate reads it there, and proves its digest on the way. `Pass`:
+   * the client is sent there (307) where the host is public or one of `registries.allowedAddresses`, and proves the digest itself.
+   */
+  redirects: z.enum(['Follow', 'Pass']).default('Follow'),
   /** Downloads from one host at a time; more wait. Each takes some hundred KiB, however large the blob is and however slow the client. */
-  downloadsPerHost: z.int().min(1).max(2_048).default(256),
+  downloadsPerHost: z.int().min(1).max(2_048).default(512),
   /** How long downloads get to end after the process was asked to stop. */
   drainMs: milliseconds.default(300_000),
 });
