@@ -2,7 +2,13 @@
 import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
-import { parseListing, parseManifestBytes, parseTags } from '../core/model/index.ts';
+import {
+  addToListing,
+  extendManifest,
+  parseListing,
+  parseManifestBytes,
+  parseTags,
+} from '../core/model/index.ts';
 import { readSbom, readScanReport, updateHistory } from '../core/promotion/index.ts';
 import { parseLargeAnswer } from '../core/workload/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
@@ -17,6 +23,8 @@ const JOBS = {
   manifest: parseManifestBytes,
   listing: parseListing,
   tags: parseTags,
+  extension: extendManifest,
+  entry: addToListing,
   review: decodeLargeReview,
   answer: parseLargeAnswer,
   sbom: readSbom,

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import {
+  addToListing,
   digestAlgorithm,
   explainFailure,
+  extendManifest,
   Fault,
   parseShort,
   parseDigest,
@@ -192,7 +194,13 @@ export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault>
   return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${said}`, { isKept });
 }
 
-const PARSERS: Parsers = { manifest: parseManifestBytes, listing: parseListing, tags: parseTags };
+const PARSERS: Parsers = {
+  manifest: parseManifestBytes,
+  listing: parseListing,
+  tags: parseTags,
+  extension: extendManifest,
+  entry: addToListing,
+};
 type Kind = keyof Parsers;
 type Input<K extends Kind> = Parameters<Parsers[K]>[0];
 type Value<K extends Kind> = Extract<ReturnType<Parsers[K]>, { readonly ok: true }>['value'];
@@ -204,6 +212,8 @@ const NAMES: Readonly<Record<Kind, string>> = {
   manifest: 'the manifest is not valid',
   listing: 'the listing of referrers cannot be read',
   tags: 'the list of tags cannot be read',
+  extension: 'what lies there is no manifest that can be extended',
+  entry: 'what lies under the fallback tag is not a listing',
 };
 
 const NO_PROBLEM: Problem = { path: '', message: '' };

@@ -1,6 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { firstOwner, ownerName } from '../../core/model/index.ts';
 import type {
+  addToListing,
+  extendManifest,
   ImageRef,
   JobOutcome,
   parseListing,
@@ -18,11 +20,13 @@ type Write = 'upload' | 'mount' | 'push' | 'delete';
 /** What a login must be good for in the repository of a call. */
 export type Access = 'pull' | 'push' | 'delete';
 
-/** What is parsed of the answers of registries. */
+/** What is parsed of the answers of registries, and made of them. */
 export interface Parsers {
   readonly manifest: typeof parseManifestBytes;
   readonly listing: typeof parseListing;
   readonly tags: typeof parseTags;
+  readonly extension: typeof extendManifest;
+  readonly entry: typeof addToListing;
 }
 
 /** Parses on another thread; never rejects. */

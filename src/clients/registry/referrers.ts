@@ -120,10 +120,8 @@ const MAX_REWRITES = 5;
 /** Longest pause before it is written again, in milliseconds, doubled each time: two writers must fall out of step. */
 const REWRITE_PAUSE_MS = 100;
 
-// Everything that is not understood is written back as it was.
-const listed = z.looseObject({ digest: z.string() });
-const whole = z.looseObject({ mediaType: z.string().optional(), manifests: z.array(listed).nullish() });
-type WrittenListing = z.output<typeof whole>;
+/** A listing of nothing. */
+const EMPTY = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex }));
 
 /**
  * Adds an entry to the listing of a subject that stands in for the referrers API (distribution spec 1.1, "Referrers Tag
@@ -136,40 +134,15 @@ export async function addToFallbackTag(
   random: () => number,
 ): Promise<void> {
   const tag = fallbackTag(subject);
-  let present = await readListing(call, tag);
-  const isListed = (): boolean => present.manifests?.some(({ digest }) => digest === entry.digest) === true;
-  for (let rewrites = 0; !isListed(); rewrites += 1) {
+  for (let rewrites = 0; ; rewrites += 1) {
+    // Nothing at all is an empty listing, and what is no listing is never written over.
+    const { bytes, contentType } = (await readRawManifest(call, tag)) ?? { bytes: EMPTY };
+    const merged = await parseAnswer(call, 'entry', { bytes, contentType, entry });
+    if (merged.bytes === undefined) return;
     if (rewrites > MAX_REWRITES)
       throw fault(call, 'RegistryUnavailable', 'others keep writing the fallback tag at the same time');
+    // What others have written meanwhile is in it: it was read after our own last writing.
     if (rewrites > 0) await pause(call, random() * REWRITE_PAUSE_MS * 2 ** rewrites);
-    // What others have written meanwhile is in `present`: it was read after our own last writing.
-    const merged = withEntry(present, entry);
-    await putManifest(call, tag, merged.mediaType, Buffer.from(JSON.stringify(merged)));
-    present = await readListing(call, tag);
+    await putManifest(call, tag, merged.mediaType, merged.bytes);
   }
-}
-
-/** What lies under the tag; nothing at all is an empty listing, and what is no listing is never written over. */
-async function readListing(call: Call, tag: string): Promise<WrittenListing> {
-  const raw = await readRawManifest(call, tag);
-  if (raw === undefined) return {};
-  const read = whole.safeParse(parseCounted(raw.bytes)).data;
-  const mediaType = read?.mediaType ?? raw.contentType ?? '';
-  if (read !== undefined && isIndexType(mediaType)) return { ...read, mediaType };
-  throw misbehaved(call, 'what lies under the fallback tag is not a listing');
-}
-
-function withEntry(
-  present: WrittenListing,
-  entry: Descriptor,
-): WrittenListing & { readonly mediaType: string } {
-  const seen = new Set<string>([entry.digest]);
-  const hasAny = Object.keys(entry.annotations).length > 0;
-  const others = (present.manifests ?? []).filter(({ digest }) => !seen.has(digest) && seen.add(digest));
-  return {
-    schemaVersion: 2,
-    ...present,
-    mediaType: present.mediaType ?? MEDIA_TYPE.ociIndex,
-    manifests: [...others, { ...entry, annotations: hasAny ? entry.annotations : undefined }],
-  };
 }

@@ -1,6 +1,6 @@
 import { artifactTypeOf, formatReference, nameOf, type Digest } from '../../core/model/index.ts';
 import type { Deletion, SourceRegistry, TargetRegistry } from '../../core/promotion/index.ts';
-import { compareDigests, header } from './answer.ts';
+import { compareDigests, header, parseAnswer } from './answer.ts';
 import type { Answer, Call } from './call.ts';
 import { addToFallbackTag } from './referrers.ts';
 import { fault } from './fault.ts';
@@ -19,6 +19,12 @@ export function writesOver(parts: WriteParts): Omit<TargetRegistry, keyof Source
   const { begin, restMs } = parts;
   return {
     ...createTransfers(parts),
+    extendManifest: (to, extension, signal) =>
+      parseAnswer(
+        begin('push', `extend manifest ${formatReference(to)}`, to, signal),
+        'extension',
+        extension,
+      ),
     pushManifest: pushOver(parts),
     deleteManifest: async (image, signal) => {
       const doing = `delete manifest ${formatReference(image)}`;

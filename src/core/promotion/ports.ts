@@ -3,6 +3,7 @@ import type {
   Annotations,
   Descriptor,
   Digest,
+  Extension,
   ImageRef,
   ManifestContent,
   PinnedRef,
@@ -59,6 +60,8 @@ export interface TargetRegistry extends SourceRegistry {
   digestOf(bytes: Uint8Array): Promise<Digest>;
   /** Pushes a small blob that was made here; one that is there already costs a HEAD. */
   pushBlob(repository: ImageRef, bytes: Uint8Array, signal: AbortSignal): Promise<Digest>;
+  /** Makes a manifest with more layers of one that lies there, a large one beside the main thread. Nothing is pushed. */
+  extendManifest(to: ImageRef, extension: Extension, signal: AbortSignal): Promise<ManifestContent>;
   /**
    * Pushes a manifest or index as these bytes, under its digest or under a tag. One with a subject is also found by the
    * fallback tag afterwards where the registry has no referrers API: merged into what is there, and read back.

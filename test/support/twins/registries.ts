@@ -1,5 +1,6 @@
 import {
   digestOf,
+  extendManifest,
   Fault,
   formatReference,
   nameOf,
@@ -157,6 +158,10 @@ export function createRegistriesTwin(): RegistriesTwin {
       await enter('pushBlob', `${nameOf(repository)}@${digest}`, signal);
       at(nameOf(repository)).blobs.set(digest, bytes);
       return digest;
+    },
+    extendManifest: (_, extension) => {
+      const read = extendManifest(extension);
+      return read.ok ? Promise.resolve(read.value) : Promise.reject(faultOf('RegistryMisbehaved', false));
     },
     pushManifest: async (to, content, signal) => {
       const name = nameOf(to);

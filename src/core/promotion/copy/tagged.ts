@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { objectOf, parseCounted, parseShort } from '../../model/index.ts';
+import { parseShort } from '../../model/index.ts';
 import type { Descriptor, ImageRef, ManifestContent } from '../../model/index.ts';
 import type { TaggedManifest } from '../graph/graph.ts';
 import type { TargetRegistry } from '../ports.ts';
-import { contentOf, encodeJson } from '../records/artifact.ts';
+import { encodeJson } from '../records/artifact.ts';
 import { NO_TIME, SIGNATURE } from '../records/cosign-tag.ts';
 
 /** What is to be done for one of cosign's tags at the target. */
@@ -53,8 +53,6 @@ export async function pushTag(
   await target.pushManifest({ registry: to.registry, repository: to.repository, tag }, merged, signal);
 }
 
-const written = z.looseObject({ layers: z.array(z.unknown()) });
-
 /** Their manifest with the layers that ours has beyond it, and a config that names them. */
 async function merge(
   ours: ManifestContent,
@@ -66,16 +64,11 @@ async function merge(
   const lacked = new Set(lackedBy(theirs, ours));
   const bytes = config && (await target.blob(to, config, MAX_CONFIG_BYTES, signal));
   const extended = bytes && extendConfig(bytes, [...lacked]);
-  const base = written.parse(parseCounted(theirs.bytes));
-  const more = written.parse(parseCounted(ours.bytes)).layers.filter((_, at) => {
-    const layer = ours.manifest.layers[at];
-    return layer !== undefined && lacked.has(layer);
-  });
-  const layers = [...base.layers, ...more];
-  if (!extended) return contentOf({ ...base, layers }, mediaType);
+  const at = ours.manifest.layers.flatMap((layer, place) => (lacked.has(layer) ? [place] : []));
+  const more = { bytes: theirs.bytes, mediaType, from: { bytes: ours.bytes, at } };
+  if (!extended) return target.extendManifest(to, more, signal);
   const digest = await target.pushBlob(to, extended, signal);
-  const newConfig = { ...objectOf(base.config), digest, size: extended.byteLength };
-  return contentOf({ ...base, config: newConfig, layers }, mediaType);
+  return target.extendManifest(to, { ...more, config: { digest, size: extended.byteLength } }, signal);
 }
 
 /** Our layers that theirs has not. They are the same when payload and signature are: many people sign the same payload. */

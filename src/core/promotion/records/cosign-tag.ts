@@ -1,15 +1,7 @@
-import * as z from 'zod';
-import { isIndexType, MEDIA_TYPE, parsed, parseJson, problem } from '../../model/index.ts';
-import type { Descriptor, Digest, Manifest, ManifestContent, Parsed } from '../../model/index.ts';
+import { isIndexType, MEDIA_TYPE, parsed, problem } from '../../model/index.ts';
+import type { Descriptor, Digest, Extension, Manifest, ManifestContent, Parsed } from '../../model/index.ts';
 import type { SignedContent } from '../ports.ts';
-import {
-  contentOf,
-  digestIn,
-  encodeJson,
-  wireDescriptor,
-  type Artifact,
-  type ArtifactBlob,
-} from './artifact.ts';
+import { digestIn, encodeJson, wireDescriptor, type Artifact, type ArtifactBlob } from './artifact.ts';
 import { SIGNER_ANNOTATION, STATEMENT_ANNOTATION, statementMade } from './statement.ts';
 
 /** Most layers of one such manifest: cosign reads no more (its answer to CVE-2023-46737). */
@@ -25,8 +17,10 @@ export const NO_TIME = '0001-01-01T00:00:00Z';
 /** Annotation that distinguishes signatures over the same payload. */
 export const SIGNATURE = 'dev.cosignproject.cosign/signature';
 
-/** Every field of a manifest stays, known or not: what others wrote is not ours to tidy. */
-const rawManifest = z.looseObject({ layers: z.array(z.unknown()).nullish() });
+/** A layer to be pushed: its blobs, and the manifest as what it adds to the one that lies there. */
+export interface PlannedLayer extends Pick<Artifact, 'blobs'> {
+  readonly extension: Extension;
+}
 
 /** What is under the tag, or what a manifest is that is not there yet. */
 const manifestOf = (existing: ManifestContent | undefined): Pick<Manifest, 'mediaType' | 'layers'> =>
@@ -66,7 +60,7 @@ export function appendCosignLayer(
     despiteClaims = false,
     ...known
   }: CosignLayer,
-): Parsed<Artifact | undefined> {
+): Parsed<PlannedLayer | undefined> {
   // What a layer covers: the payload itself, or the statement in its envelope.
   const digest = digestIn({ bytes, digest: known.digest });
   const says = suffix === 'sig' ? digest : (known.says ?? statementMade(bytes));
@@ -83,19 +77,15 @@ export function appendCosignLayer(
   return parsed(withLayer(existing, { mediaType: LAYER_TYPE[suffix], bytes, digest, annotations }));
 }
 
-function withLayer(existing: ManifestContent | undefined, blob: ArtifactBlob): Artifact {
+function withLayer(existing: ManifestContent | undefined, blob: ArtifactBlob): PlannedLayer {
   const { mediaType, layers } = manifestOf(existing);
-  const raw: z.output<typeof rawManifest> = existing
-    ? rawManifest.parse(parseJson(existing.bytes))
-    : { schemaVersion: 2, mediaType };
   const config = configOf([...layers.map(({ digest }) => digest), digestIn(blob)]);
-  const body = {
-    ...raw,
-    config: wireDescriptor({ mediaType: CONFIG_TYPE, bytes: config }),
-    // The layers that are there as they are listed, field by field.
-    layers: [...(raw.layers ?? []), wireDescriptor(blob)],
+  const bytes = existing?.bytes ?? encodeJson({ schemaVersion: 2, mediaType });
+  const named = wireDescriptor({ mediaType: CONFIG_TYPE, bytes: config });
+  return {
+    blobs: [config, blob.bytes],
+    extension: { bytes, mediaType, layers: [wireDescriptor(blob)], config: named },
   };
-  return { blobs: [config, blob.bytes], content: contentOf(body, mediaType) };
 }
 
 /** A layer that claims to be by this signer and to say this. It is a claim and proves nothing. */

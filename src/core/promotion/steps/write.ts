@@ -143,11 +143,13 @@ async function writeLayer(
     return { code: 'SigningFailed', detail: `${formatReference(ref)} ${why}` };
   }
   if (!made.value) return undefined;
+  const { blobs, extension } = made.value;
+  const content = await target.extendManifest(ref, extension, signal);
   const kept = (fault: Fault): Fault => {
     if (existing && isKeptTag(fault)) return fault;
     throw fault;
   };
-  return orFault(pushArtifact(target, ref, made.value, signal), kept, signal).then(
+  return orFault(pushArtifact(target, ref, { blobs, content }, signal), kept, signal).then(
     (fault) => fault ?? undefined,
   );
 }

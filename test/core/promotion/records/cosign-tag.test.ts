@@ -7,7 +7,7 @@ import {
 } from '../../../../src/core/promotion/records/cosign-tag.ts';
 import { statementAbout, statementDigest } from '../../../../src/core/promotion/records/statement.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
-import { digestOf, type ManifestContent } from '../../../../src/core/model/index.ts';
+import { digestOf, extendManifest, type ManifestContent } from '../../../../src/core/model/index.ts';
 import { SIGNATURE_ANNOTATION } from '../../../support/signing.ts';
 import { forever } from '../../../support/verification.ts';
 import { blobOf, bodyOf, contentOf, image, signerWith, subject } from './made.ts';
@@ -33,7 +33,10 @@ describe('a signature under the tag of cosign 2', () => {
   const append = (existing: ManifestContent | undefined, layer: CosignLayer): Artifact => {
     const appended = appendCosignLayer(existing, layer);
     if (!appended.ok || !appended.value) throw new Error(JSON.stringify(appended));
-    return appended.value;
+    const { blobs, extension } = appended.value;
+    const content = extendManifest(extension);
+    if (!content.ok) throw new Error(JSON.stringify(content));
+    return { blobs, content: content.value };
   };
 
   it('is the manifest that cosign 2 writes', async () => {

@@ -5,7 +5,7 @@ import { bundleArtifact } from '../../../../src/core/promotion/records/statement
 import { quarantineFlag } from '../../../../src/core/promotion/records/marks.ts';
 import { releaseStatement, type Release } from '../../../../src/core/promotion/records/release.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
-import { digestOf, type Digest } from '../../../../src/core/model/index.ts';
+import { digestOf, extendManifest, type Digest } from '../../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
 import { signingKey } from '../../../support/signing.ts';
 import { createBench, forever, LIMITS, shortly, type Bench } from '../../../support/verification.ts';
@@ -114,9 +114,11 @@ describe('the statement that releases an image', () => {
       const signed = await signer.signStatement(statement, forever());
       const appended = appendCosignLayer(undefined, { suffix: 'att', signed, signer: signer.name });
       if (!appended.ok || !appended.value) throw new Error('nothing was appended');
-      const { blobs, content } = appended.value;
+      const { blobs, extension } = appended.value;
+      const content = extendManifest(extension);
+      if (!content.ok) throw new Error('no manifest');
       for (const bytes of blobs) fixture.registry.putBlob(name, bytes, 'application/octet-stream');
-      const { layers } = content.manifest;
+      const { layers } = content.value.manifest;
       fixture.registry.push(name, { tag: `${digest.replace(':', '-')}.att`, layers });
       expect(await judge(fixture)).to.deep.equal(['allow']);
     });

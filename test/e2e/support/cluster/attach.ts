@@ -88,7 +88,9 @@ async function append(
     const existing = await client.content(tagged, forever());
     const appended = appendCosignLayer(existing, { suffix, signed, signer: signer.name });
     if (!appended.ok || !appended.value) throw new Error(JSON.stringify(appended));
-    await pushArtifact(client, tagged, appended.value, forever());
+    const { blobs, extension } = appended.value;
+    const content = await client.extendManifest(tagged, extension, forever());
+    await pushArtifact(client, tagged, { blobs, content }, forever());
   });
 }
 
