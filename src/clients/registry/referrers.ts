@@ -1,12 +1,4 @@
-import * as z from 'zod';
-import {
-  fallbackTag,
-  isIndexType,
-  matchesDigest,
-  MAX_MANIFEST_BYTES,
-  MEDIA_TYPE,
-  parseCounted,
-} from '../../core/model/index.ts';
+import { fallbackTag, matchesDigest, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../../core/model/index.ts';
 import type { AnnotationKeys, Descriptor, Digest, Listing } from '../../core/model/index.ts';
 import { contentType, drop, parseAnswer, readBody, refuseOtherMeaning } from './answer.ts';
 import { send, urlIn, type Answer, type Call } from './call.ts';
