@@ -2,13 +2,7 @@
 import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
-import {
-  addToListing,
-  extendManifest,
-  parseListing,
-  parseManifestBytes,
-  parseTags,
-} from '../core/model/index.ts';
+import { REGISTRY_JOBS } from '../core/model/index.ts';
 import { readSbom, readScanReport, updateHistory } from '../core/promotion/index.ts';
 import { parseLargeAnswer } from '../core/workload/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
@@ -20,11 +14,7 @@ const JOBS = {
   verify: (question: Parameters<typeof verify>[0]) =>
     withoutLargePredicates(verify(question), bytesOf(question.candidate).length),
   condition: createConditionAnswers(),
-  manifest: parseManifestBytes,
-  listing: parseListing,
-  tags: parseTags,
-  extension: extendManifest,
-  entry: addToListing,
+  ...REGISTRY_JOBS,
   review: decodeLargeReview,
   answer: parseLargeAnswer,
   sbom: readSbom,

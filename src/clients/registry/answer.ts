@@ -1,15 +1,11 @@
 import * as z from 'zod';
 import {
-  addToListing,
   digestAlgorithm,
   explainFailure,
-  extendManifest,
   Fault,
   parseShort,
   parseDigest,
-  parseListing,
-  parseManifestBytes,
-  parseTags,
+  REGISTRY_JOBS,
 } from '../../core/model/index.ts';
 import type { Digest, Parsed, Problem, ReasonCode } from '../../core/model/index.ts';
 import { discard } from '../http/index.ts';
@@ -194,13 +190,6 @@ export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault>
   return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${said}`, { isKept });
 }
 
-const PARSERS: Parsers = {
-  manifest: parseManifestBytes,
-  listing: parseListing,
-  tags: parseTags,
-  extension: extendManifest,
-  entry: addToListing,
-};
 type Kind = keyof Parsers;
 type Input<K extends Kind> = Parameters<Parsers[K]>[0];
 type Value<K extends Kind> = Extract<ReturnType<Parsers[K]>, { readonly ok: true }>['value'];
@@ -242,7 +231,7 @@ async function parseSomewhere<K extends Kind>(
   const { parseElsewhere } = call;
   if (parseElsewhere === undefined || byteLength <= PARSED_HERE_BYTES) {
     // The compiler cannot see that a parser takes the input of its own kind.
-    return (PARSERS[kind] as (of: Input<K>) => Parsed<Value<K>>)(input);
+    return (REGISTRY_JOBS[kind] as (of: Input<K>) => Parsed<Value<K>>)(input);
   }
   const onThread = call.turn?.wait?.();
   const outcome = await parseElsewhere(kind, input, { bytes: byteLength, owner: ownerIn(call) });

@@ -1,15 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { firstOwner, ownerName } from '../../core/model/index.ts';
-import type {
-  addToListing,
-  extendManifest,
-  ImageRef,
-  JobOutcome,
-  parseListing,
-  parseManifestBytes,
-  parseTags,
-  Turn,
-} from '../../core/model/index.ts';
+import type { ImageRef, JobOutcome, REGISTRY_JOBS, Turn } from '../../core/model/index.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What a request is for, in one word: the `operation` of a count. */
@@ -20,14 +11,7 @@ type Write = 'upload' | 'mount' | 'push' | 'delete';
 /** What a login must be good for in the repository of a call. */
 export type Access = 'pull' | 'push' | 'delete';
 
-/** What is parsed of the answers of registries, and made of them. */
-export interface Parsers {
-  readonly manifest: typeof parseManifestBytes;
-  readonly listing: typeof parseListing;
-  readonly tags: typeof parseTags;
-  readonly extension: typeof extendManifest;
-  readonly entry: typeof addToListing;
-}
+export type Parsers = typeof REGISTRY_JOBS;
 
 /** Parses on another thread; never rejects. */
 export type ParseElsewhere = <K extends keyof Parsers>(

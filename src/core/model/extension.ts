@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { isIndexType, type Descriptor } from './descriptor.ts';
 import { digestOf } from './digest.ts';
 import { objectOf, parseCounted } from './json.ts';
-import { parseManifest, type ManifestContent } from './manifest.ts';
+import { parseListing, parseTags } from './listing.ts';
+import { parseManifest, parseManifestBytes, type ManifestContent } from './manifest.ts';
 import { parsed, problem, type Parsed } from './problem.ts';
 
 /** A manifest, and what it is to have besides. */
@@ -78,3 +79,12 @@ export function addToListing({ bytes, contentType, entry }: ListedEntry): Parsed
   const whole = { schemaVersion: 2, ...read, mediaType, manifests: [...others, added] };
   return parsed({ mediaType, bytes: Buffer.from(JSON.stringify(whole)) });
 }
+
+/** What is parsed of the answers of registries, and made of them: on the main thread where it is small, beside it where it is large. */
+export const REGISTRY_JOBS = {
+  manifest: parseManifestBytes,
+  listing: parseListing,
+  tags: parseTags,
+  extension: extendManifest,
+  entry: addToListing,
+};

@@ -20,9 +20,9 @@ export {
   MEDIA_TYPE,
 } from './descriptor.ts';
 export type { AnnotationKeys, Annotations, Descriptor, Platform } from './descriptor.ts';
-export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest, parseManifestBytes } from './manifest.ts';
-export { parseListing, parseTags, type Listing } from './listing.ts';
-export { addToListing, extendManifest, type Extension } from './extension.ts';
+export { artifactTypeOf, MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
+export type { Listing } from './listing.ts';
+export { REGISTRY_JOBS, type Extension } from './extension.ts';
 export type { Manifest, ManifestContent } from './manifest.ts';
 export type { Reason, ReasonCode } from './reason.ts';
 export { unknown, type Fact, type Unknown } from './fact.ts';

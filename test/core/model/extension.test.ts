@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { addToListing, digestOf, extendManifest, MEDIA_TYPE } from '../../../src/core/model/index.ts';
+import { extendManifest, addToListing } from '../../../src/core/model/extension.ts';
+import { digestOf, MEDIA_TYPE } from '../../../src/core/model/index.ts';
 
 const layer = (name: string, more: object = {}) => ({
   ...{ mediaType: 'application/octet-stream', digest: digestOf(name), size: 1 },

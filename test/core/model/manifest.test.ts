@@ -1,11 +1,11 @@
 import { expect } from 'chai';
+import { parseManifestBytes } from '../../../src/core/model/manifest.ts';
 import {
   artifactTypeOf,
   digestOf,
   isIndexType,
   MEDIA_TYPE,
   parseManifest,
-  parseManifestBytes,
 } from '../../../src/core/model/index.ts';
 import { isManifestType } from '../../../src/core/model/descriptor.ts';
 import { MAX_MANIFEST_ENTRIES } from '../../../src/core/model/descriptor.ts';

@@ -1,4 +1,5 @@
 import { listRunnable } from '../../../src/core/evidence/index.ts';
+import { parseListing, parseTags } from '../../../src/core/model/listing.ts';
 import {
   annotationsOf,
   decide,
@@ -16,9 +17,7 @@ import {
   nameOf,
   objectOf,
   parseDigest,
-  parseListing,
   parseManifest,
-  parseTags,
   textOf,
   type Descriptor,
   type Manifest,

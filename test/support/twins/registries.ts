@@ -1,12 +1,12 @@
 import {
   digestOf,
-  extendManifest,
   Fault,
   formatReference,
   nameOf,
   type Descriptor,
   type ManifestContent,
 } from '../../../src/core/model/index.ts';
+import { extendManifest } from '../../../src/core/model/extension.ts';
 import type { TargetRegistry } from '../../../src/core/promotion/index.ts';
 import { createStore, type Manners } from './registries-store.ts';
 import { faultOf } from './registry.ts';

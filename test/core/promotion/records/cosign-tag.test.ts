@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { extendManifest } from '../../../../src/core/model/extension.ts';
 import { type ArtifactSigner } from '../../../../src/core/promotion/index.ts';
 import {
   appendCosignLayer,
@@ -7,7 +8,7 @@ import {
 } from '../../../../src/core/promotion/records/cosign-tag.ts';
 import { statementAbout, statementDigest } from '../../../../src/core/promotion/records/statement.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
-import { digestOf, extendManifest, type ManifestContent } from '../../../../src/core/model/index.ts';
+import { digestOf, type ManifestContent } from '../../../../src/core/model/index.ts';
 import { SIGNATURE_ANNOTATION } from '../../../support/signing.ts';
 import { forever } from '../../../support/verification.ts';
 import { blobOf, bodyOf, contentOf, image, signerWith, subject } from './made.ts';

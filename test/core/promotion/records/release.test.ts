@@ -1,11 +1,12 @@
 import { expect } from 'chai';
+import { extendManifest } from '../../../../src/core/model/extension.ts';
 import type { ArtifactSigner } from '../../../../src/core/promotion/index.ts';
 import { appendCosignLayer } from '../../../../src/core/promotion/records/cosign-tag.ts';
 import { bundleArtifact } from '../../../../src/core/promotion/records/statement.ts';
 import { quarantineFlag } from '../../../../src/core/promotion/records/marks.ts';
 import { releaseStatement, type Release } from '../../../../src/core/promotion/records/release.ts';
 import type { Artifact } from '../../../../src/core/promotion/records/artifact.ts';
-import { digestOf, extendManifest, type Digest } from '../../../../src/core/model/index.ts';
+import { digestOf, type Digest } from '../../../../src/core/model/index.ts';
 import { authority, policyOf } from '../../../support/policies.ts';
 import { signingKey } from '../../../support/signing.ts';
 import { createBench, forever, LIMITS, shortly, type Bench } from '../../../support/verification.ts';
