@@ -23,6 +23,13 @@ export const SETTINGS = {
       { cloud: 'Google', metadataServer: true, tokenHosts: ['sts.example.com'] },
     ],
     tokenServices: [{ registries: ['*.corp.example'], hosts: ['auth.example.net:8443'] }],
+    mirrors: [
+      {
+        prefix: 'docker.io',
+        endpoints: [{ location: 'mirror.example.com/docker.io', complete: true }],
+        upstream: 'Never',
+      },
+    ],
     caFiles: ['/ca.pem'],
     concurrencyPerHost: 1,
     waitingPerNamespace: 1,

@@ -24,12 +24,14 @@ export function partOf(range: string | undefined, size: number): Part | undefine
 
 /**
  * The bytes of a part, as they come. Of a blob that is read from its first byte to its last, the digest is computed on the way, and
- * the last piece follows only when it is right; too few or too many bytes, or another digest, throw.
+ * the last piece follows only when it is right; too few or too many bytes, or another digest, throw. `onWrong` is
+ * called for another digest.
  */
 export async function* provenBytes(
   source: AsyncIterable<Uint8Array>,
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   { start, end }: Part,
+  onWrong?: () => void,
 ): AsyncGenerator<Uint8Array> {
   if (start > 0 || end < size) {
     yield* cut(source, end - start);
@@ -47,7 +49,10 @@ export async function* provenBytes(
     else if (piece.byteLength > 0) last = piece;
   }
   if (left > 0) throw tooShort();
-  if (hash.digest('hex') !== digestHex(digest)) throw new Error(`a blob has another digest than ${digest}`);
+  if (hash.digest('hex') !== digestHex(digest)) {
+    onWrong?.();
+    throw new Error(`a blob has another digest than ${digest}`);
+  }
   yield last;
 }
 

@@ -254,7 +254,8 @@ async function blobAnswer(
   });
   if (!bytes) return absent('BLOB_UNKNOWN', image);
   if (bytes instanceof URL) return { about, answer: redirectTo(bytes, digest) };
-  return { about, answer: { status, headers, body: provenBytes(bytes, blob, part) } };
+  const proven = provenBytes(bytes, blob, part, () => registry.refute?.(image, blob));
+  return { about, answer: { status, headers, body: proven } };
 }
 
 /** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */

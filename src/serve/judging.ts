@@ -4,6 +4,7 @@ import { openProxies } from '../clients/http/index.ts';
 import {
   anonymous,
   createRegistry,
+  openMirrors,
   dockerDirectory,
   ownKeychain,
   pullSecretLogins,
@@ -46,6 +47,7 @@ export async function openJudging(
   const reaching = {
     ...{ insecureHosts: registries.insecure, ca: ca.value },
     ...{ ...registries, ...place, budget, proxies: proxies.value },
+    mirrors: await openMirrors(registries.mirrors, { now: clock, onMirror: watching.onMirror }),
     apiServer: environment.KUBERNETES_SERVICE_HOST,
     userAgent: `pratique/${context.version}`,
     now: clock,

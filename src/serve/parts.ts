@@ -7,7 +7,7 @@ import {
   type ClusterOptions,
   type RequestEvent as ApiRequest,
 } from '../clients/kubernetes/index.ts';
-import type { Registry, RegistryOptions, RequestEvent } from '../clients/registry/index.ts';
+import type { MirrorEvent, Registry, RegistryOptions, RequestEvent } from '../clients/registry/index.ts';
 import type { EventOutcome } from '../controllers/events/index.ts';
 import type { Policies, PublicRoot } from '../controllers/policies/index.ts';
 import type { PromotionMeter } from '../controllers/promotions/index.ts';
@@ -70,6 +70,7 @@ export function logReadFailure(log: Log): (what: string, error: unknown) => void
 /** What is reported on the way to a verdict. */
 export interface Watching {
   readonly onRequest: (event: RequestEvent) => void;
+  readonly onMirror?: (event: MirrorEvent) => void;
   readonly onLookup: (kind: string, result: LookupResult) => void;
   /** Receives every failure that is a bug. */
   readonly report: (error: unknown) => void;

@@ -21,6 +21,7 @@ const COUNTERS = {
     help: 'Requests sent to registries, by host, operation and HTTP status.',
     labels: ['host', 'operation', 'code'],
   },
+  mirrors: { name: 'pratique_mirror_reads_total', help: 'Questions to mirrors.', labels: ['mirror', 'reason'] },
   events: {
     name: 'pratique_events_total',
     help: 'Events about pushed images, by sender and HTTP status of the answer.',
@@ -89,6 +90,10 @@ export function createTelemetry(log: Log): Telemetry {
     },
     onRequest: ({ host, operation, code }) => {
       metrics.count(COUNTERS.registry.name, { host, operation, code });
+    },
+    onMirror: ({ mirror, reason, message }) => {
+      metrics.count(COUNTERS.mirrors.name, { mirror, reason });
+      if (reason !== '') log.warn({ mirror, reason, message }, 'a mirror did not answer');
     },
     onLookup: (kind, result) => {
       metrics.count(COUNTERS.lookups.name, { kind, result });

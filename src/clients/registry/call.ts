@@ -34,6 +34,8 @@ export interface Call {
   readonly alsoPulls?: string;
   /** Why a login that there is is not used for it, in a clause; absent = none is withheld. */
   readonly withheld?: string | undefined;
+  /** The registry for which the one of the call is a mirror (`ns`, as containerd names it to mirrors); absent = it is none. */
+  readonly mirrorOf?: string;
   /** No admission waits for it: no limit on the time of a whole request, only on silence, and pauses are waited out. */
   readonly patient: boolean;
   /** The caller's deadline. */
@@ -102,8 +104,10 @@ export function send(call: Call, ask: Ask): Promise<Answer> {
 }
 
 /** An address in the repository of a call, e.g. `tags/list`. */
-export function urlIn({ repository, endpoint }: Call, path: string): URL {
-  return new URL(`/v2/${repository}/${path}`, endpoint.origin);
+export function urlIn({ repository, endpoint, mirrorOf }: Call, path: string): URL {
+  const url = new URL(`/v2/${repository}/${path}`, endpoint.origin);
+  if (mirrorOf !== undefined) url.searchParams.set('ns', mirrorOf);
+  return url;
 }
 
 /** What is asked of a login; operations that are not listed read. */

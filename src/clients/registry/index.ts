@@ -3,4 +3,5 @@
 export { pullSecretLogins } from './auth/logins.ts';
 export { anonymous, dockerDirectory, ownKeychain } from './auth/keychain.ts';
 export type { RequestEvent } from './exchange.ts';
-export { createRegistry, type Registry, type RegistryOptions } from './registry.ts';
+export type { MirrorEvent } from './mirrors/mirrors.ts';
+export { createRegistry, openMirrors, type Registry, type RegistryOptions } from './registry.ts';

@@ -1,5 +1,6 @@
 import type { ByteBudget, RegistrySource } from '../../core/evidence/index.ts';
-import { formatReference, MAX_MANIFEST_BYTES, nameOf, type ImageRef } from '../../core/model/index.ts';
+import { formatReference, MAX_MANIFEST_BYTES, nameOf } from '../../core/model/index.ts';
+import type { ImageRef } from '../../core/model/index.ts';
 import type { SideRegistry, SourceRegistry } from '../../core/promotion/index.ts';
 import { openBlob, openBlobOrPlace, readBlob } from './blob.ts';
 import { ownerIn, type Begin, type Call } from './call.ts';
@@ -8,10 +9,14 @@ import { readContent, readTagDigest } from './manifest.ts';
 import { readFallbackTag, readReferrers } from './referrers.ts';
 import { readCatalog, readTags } from './tags.ts';
 
+/** The reads of one view of registries. `begin` = how each of its calls begins. */
 export function readsOver(
   begin: Begin,
   budget?: ByteBudget,
-): SourceRegistry & Required<RegistrySource> & Pick<SideRegistry, 'repositories' | 'openBlobOrPlace'> {
+): SourceRegistry &
+  Required<RegistrySource> &
+  Pick<SideRegistry, 'repositories' | 'openBlobOrPlace'> &
+  Partial<Pick<SideRegistry, 'hasBlob'>> {
   const reading = (ref: ImageRef, signal: AbortSignal): Call =>
     begin('manifest', `read manifest of ${formatReference(ref)}`, ref, signal);
   const listing = (image: ImageRef, doing: string, signal: AbortSignal): Call =>

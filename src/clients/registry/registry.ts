@@ -10,6 +10,8 @@ import { createReach, type ReachOptions } from '../http/index.ts';
 import { endpointOf, parseTokenServices } from './endpoint.ts';
 import { DEFAULT_TRANSFERS_PER_HOST, openConnections, type ConnectionOptions } from './exchange.ts';
 import { createPauses, paced } from './pause.ts';
+import type { MirrorParts } from './mirrors/mirrors.ts';
+import type { MirrorRules } from './mirrors/rules.ts';
 import { readsOver } from './reads.ts';
 import { createSlots, DEFAULT_WAITING_PER_NAMESPACE } from './slots.ts';
 import { DEFAULT_PROVEN_BYTES } from './transfer/fit.ts';
@@ -35,6 +37,8 @@ export interface RegistryOptions extends ConnectionOptions, ReachOptions {
   readonly parseElsewhere?: ParseElsewhere;
   /** Bounds what is in memory of the answers that are read whole; absent = without limit. */
   readonly budget?: ByteBudget;
+  /** Reads mirrors first, see {@link openMirrors}; absent = there are none. */
+  readonly mirrors?: typeof readsOver | undefined;
   /** Registries that are GitHub's, beside ghcr.io, with the API that deletes there. */
   readonly githubPackages?: readonly { readonly registry: string; readonly api: string }[];
   /** From 0 to before 1; sets writers of the same thing apart. */
@@ -82,7 +86,16 @@ export function createRegistry(options: RegistryOptions): Registry {
     const authorizer = createAuthorizer(logins, { exchange, pauses, now, closed: closing.signal, ...limits });
     return { authorizer, transport: createTransport(exchange, pauses, authorizer) };
   };
-  const viewOf = (logins: Keychain, side: Call['side'], fallbacks: readonly Keychain[] = []): View => {
+  const viewOf = (
+    logins: Keychain,
+    {
+      side,
+      fallbacks = [],
+      direct,
+    }: Pick<Parameters<SideClient['as']>[0], 'fallbacks' | 'direct'> & Pick<Call, 'side'>,
+  ): View => {
+    // What is written is read where it was written.
+    const reads = (side === 'target' || direct ? undefined : options.mirrors) ?? readsOver;
     const first = wayOf(logins);
     const ways = [...fallbacks, anonymous].map((one) => () => wayOf(one, FEW_REPOSITORIES));
     const { transport, authorizer } = fallbacks.length > 0 ? severalLogins(first, ways) : first;
@@ -100,8 +113,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       return deleteVersion(call, digest, { api, login, exchange: atItsPace });
     };
     const over = (begin: Begin): SideRegistry => ({
-      ...readsOver(begin, options.budget),
       ...writesOver({ begin, turns, random, restMs, mayRead, memory, deleteElsewhere, ...limits }),
+      ...reads(begin, options.budget),
       watched: (onRequest) => over((...given) => ({ ...begin(...given), onRequest })),
     });
     return ({ withheld, turn }) =>
@@ -125,11 +138,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   };
   const views = new LRUCache<string, View>({ max: MAX_SCOPES });
   return {
-    ...viewOf(keychain, 'source')({}),
+    ...viewOf(keychain, { side: 'source' })({}),
     speaksHttp: (registry) => endpoint(registry).plain,
-    as: ({ scope, keychain: logins, fallbacks = [], side = 'source', ...of }) => {
-      const key = `${side} ${fallbacks.length} ${scope}`;
-      const view = views.get(key) ?? viewOf(logins, side, fallbacks);
+    as: ({ scope, keychain: logins, fallbacks = [], side = 'source', direct = false, ...of }) => {
+      const key = `${side} ${direct} ${fallbacks.length} ${scope}`;
+      const view = views.get(key) ?? viewOf(logins, { side, fallbacks, direct });
       views.set(key, view);
       return view(of);
     },
@@ -138,4 +151,14 @@ export function createRegistry(options: RegistryOptions): Registry {
       await close();
     },
   };
+}
+
+/** Reads the rules of the settings for mirrors; `undefined` = there are none, and nothing of them is loaded. */
+export async function openMirrors(
+  rules: MirrorRules,
+  parts: MirrorParts,
+): Promise<typeof readsOver | undefined> {
+  if (rules.length === 0) return undefined;
+  const { mirroredReads } = await import('./mirrors/mirrors.ts');
+  return mirroredReads(rules, parts);
 }

@@ -27,13 +27,18 @@ export interface SourceRegistry extends ManifestSource, ReferrerSource, BlobSour
     offset: number,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /**
+   * Notes that the bytes of a blob were not what its descriptor says. True = they came from a mirror, which is not read for it
+   * again for some time: another try reads elsewhere. Absent = there are no mirrors.
+   */
+  refute?(repository: ImageRef, blob: Descriptor): boolean;
 }
 
 /** One blob to bring from one repository to another. */
 export interface BlobTransfer {
   readonly blob: Descriptor;
   /** Where it lies, and who may read there. */
-  readonly source: Pick<SourceRegistry, 'openBlob'>;
+  readonly source: Pick<SourceRegistry, 'openBlob' | 'refute'>;
   readonly from: ImageRef;
   readonly to: ImageRef;
   /** Called for every piece that arrived, in bytes; also of those a second time that had to be sent again. */

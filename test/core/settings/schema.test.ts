@@ -14,6 +14,7 @@ describe('parseSettings', () => {
         privateRegistries: 'Allow',
         githubPackages: [],
         tokenServices: [],
+        mirrors: [],
         identities: [],
         caFiles: [],
         concurrencyPerHost: 16,
@@ -89,6 +90,13 @@ describe('parseSettings', () => {
         githubPackages: [{ registry: 'ghcr.example.com', api: 'https://github.example.com/api/v3' }],
         tokenServices: [
           { registries: ['*.corp.example', '127.0.0.1:5000'], hosts: ['auth.example.net:8443'] },
+        ],
+        mirrors: [
+          {
+            prefix: 'docker.io',
+            endpoints: [{ location: 'mirror.example.com:5000/hub', complete: true }],
+            upstream: 'Never',
+          },
         ],
         identities: [{ cloud: 'AWS', region: 'eu-west-1' }],
         caFiles: ['ca.pem'],

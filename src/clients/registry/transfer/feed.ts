@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { digestAlgorithm, digestHex, type Descriptor } from '../../../core/model/index.ts';
+import { digestAlgorithm, digestHex, type Descriptor, type Fault } from '../../../core/model/index.ts';
 import type { BlobTransfer } from '../../../core/promotion/index.ts';
 import type { Call } from '../call.ts';
-import { misbehaved, mayPass } from '../fault.ts';
+import { fault, misbehaved, mayPass } from '../fault.ts';
 import { pause } from '../pause.ts';
 
 export interface FeedOptions extends Pick<BlobTransfer, 'blob' | 'source' | 'from' | 'onBytes'> {
@@ -42,7 +42,12 @@ const NOTHING: Uint8Array = new Uint8Array();
 export function createFeed(call: Call, options: FeedOptions): Feed {
   const { blob, source, from, onBytes } = options;
   const { size } = blob;
-  const check = createCheck(call, blob);
+  /** The failure of bytes that are not the blob's. */
+  const wrong = (detail: string): Fault =>
+    source.refute?.(from, blob)
+      ? fault(call, 'RegistryMisbehaved', `${detail}, at a mirror`, { transient: true })
+      : misbehaved(call, detail);
+  const check = createCheck(wrong, blob);
   let stretch: Stretch | undefined;
   let position = 0; // of the next byte to hand out
   let rest = NOTHING; // already taken from the source, and behind the end of the last read
@@ -92,13 +97,13 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
   const take = async (mine: number, end: number): Promise<Uint8Array | undefined> => {
     const piece = await pull(mine);
     if (mine !== reader) return undefined;
-    if (piece === undefined) throw misbehaved(call, 'the blob is shorter than its descriptor says');
+    if (piece === undefined) throw wrong('the blob is shorter than its descriptor says');
     const given = piece.subarray(0, end - position);
     rest = piece.subarray(given.byteLength);
     check(position, given);
     position += given.byteLength;
     if (position === size && (await pull(mine)) !== undefined)
-      throw misbehaved(call, 'the blob is longer than its descriptor says');
+      throw wrong('the blob is longer than its descriptor says');
     return given;
   };
 
@@ -154,7 +159,10 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
 }
 
 /** Hashes what passes, each byte once, and throws when the last one has made something else than the digest names. */
-function createCheck(call: Call, { digest, size }: Descriptor): (at: number, piece: Uint8Array) => void {
+function createCheck(
+  wrong: (detail: string) => Fault,
+  { digest, size }: Descriptor,
+): (at: number, piece: Uint8Array) => void {
   const hash = createHash(digestAlgorithm(digest));
   let hashed = 0;
   return (at, piece) => {
@@ -163,6 +171,6 @@ function createCheck(call: Call, { digest, size }: Descriptor): (at: number, pie
     hash.update(fresh);
     hashed += fresh.byteLength;
     if (hashed === size && hash.digest('hex') !== digestHex(digest))
-      throw misbehaved(call, 'the bytes are not those that the digest names');
+      throw wrong('the bytes are not those that the digest names');
   };
 }

@@ -60,6 +60,8 @@ export interface SideClient {
      */
     readonly fallbacks?: readonly Keychain[];
     readonly side?: 'source' | 'target';
+    /** Mirrors are not read, as for every target: what is deleted is judged by the registry that has it. */
+    readonly direct?: boolean;
     /** Why a login that there is may not be used for an access, in a clause; a refusal of the registry is a `NotGranted` then. */
     readonly withheld?: Withheld | undefined;
     /** Requests wait for a connection in this turn; absent = none waits for another. */

@@ -88,7 +88,8 @@ export async function openSide(
   const turn = turnOf(askedFor);
   // The installation's own are none of a Secret's.
   const fallbacks = further.length > 0 ? [...further, none] : [];
-  const registry = client.as({ scope: view, keychain, fallbacks, side: which, withheld, turn });
+  const direct = needs.includes('Delete');
+  const registry = client.as({ scope: view, keychain, fallbacks, side: which, direct, withheld, turn });
   const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
 }

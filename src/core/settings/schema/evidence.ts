@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { address, block, DAY_MS, host, milliseconds, noProxyEntry, path } from './parts.ts';
+import { parseRepository } from '../../model/index.ts';
+import { address, block, DAY_MS, firstOfItsName, host, milliseconds, noProxyEntry, path } from './parts.ts';
 import { hostPattern, proxyUrl, range, serverUrl } from './parts.ts';
 
 /* Where evidence comes from, how long it is remembered, and whose trust roots it is held against. */
@@ -61,6 +62,52 @@ const tokenService = z.strictObject({
   hosts: z.array(hostPattern).min(1).max(64),
 });
 
+/** A host with an optional path, as at the beginning of image names. */
+const imagePlace = z
+  .string()
+  .max(200)
+  .refine(
+    (text) => /^[^/]*[.:][^/]*(?:\/|$)|^localhost(?:\/|$)/.test(text) && parseRepository(`${text}/a/b`).ok,
+    {
+      error: 'is not a host with an optional path, such as mirror.example.com/docker.io',
+    },
+  );
+/** The same, or `*` for all registries, or all hosts below a domain. */
+const imagePrefix = z.union(
+  [z.literal('*'), z.string().regex(/^\*(?:\.[a-z0-9-]+)+(?::\d{1,5})?$/), imagePlace],
+  {
+    error: 'is not a host with an optional path such as docker.io/library, *.example.com or *',
+  },
+);
+
+const mirror = z
+  .strictObject({
+    /** Names that begin with it, by whole parts of the path. Of several the longest counts. */
+    prefix: imagePrefix,
+    /** Tried in this order. */
+    endpoints: z
+      .array(
+        z.strictObject({
+          /** What takes the place of the prefix. */
+          location: imagePlace,
+          /**
+           * Whether it has all that its upstream has, as a registry that asks it each time. What it lacks then counts as absent: its
+           * listings of referrers and its cosign tags are used.
+           */
+          complete: z.boolean().default(false),
+        }),
+      )
+      .min(1)
+      .max(8),
+    /** Whether the registry itself is read where no mirror answers. */
+    upstream: z.enum(['Allow', 'Never']).default('Allow'),
+  })
+  .refine(({ endpoints, upstream }) => upstream === 'Allow' || endpoints.some(({ complete }) => complete), {
+    path: ['upstream'],
+    message:
+      'needs an endpoint that is complete: else nothing reports whether an image has flags and signatures',
+  });
+
 export const registries = block({
   /** Hosts spoken to over http. Loopback hosts always are, as with other tools. */
   insecure: z.array(host).default([]),
@@ -85,6 +132,12 @@ export const registries = block({
    * with optional port, or all below a domain (`*.example.com`).
    */
   tokenServices: z.array(tokenService).max(64).default([]),
+  /** Places that are read before a registry itself, by the beginning of image names. */
+  mirrors: z
+    .array(mirror)
+    .max(64)
+    .default([])
+    .superRefine(firstOfItsName(({ prefix }) => prefix, 'prefix')),
   /** PEM files with certificate authorities trusted besides the system's. */
   caFiles: z.array(path).default([]),
   /** Requests under way to one registry at a time: enough to hide latency, few enough not to be throttled. */

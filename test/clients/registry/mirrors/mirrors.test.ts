@@ -1,0 +1,211 @@
+import { expect } from 'chai';
+import { openMirrors } from '../../../../src/clients/registry/index.ts';
+import { answer, hangUp, refuse } from '../../../support/registry/misbehave.ts';
+import { pushImage, pushReferrer } from '../../../support/registry/push.ts';
+import { faultOf, patient, tagged } from '../client.ts';
+import { bring, expectThere, openRegistries, openRegistry, SIZE } from '../two-registries.ts';
+import { paths, reasons, useMirror, type Mirrored, type Written } from './mirror-fixture.ts';
+
+const TYPE = 'application/vnd.acme.flag';
+
+describe('mirrors of registries', () => {
+  let at: Mirrored;
+  let upstream: Mirrored['upstream'];
+  let mirror: Mirrored['mirror'];
+  let image: Mirrored['image'];
+  let pinnedImage: Mirrored['pinnedImage'];
+  let events: Mirrored['events'];
+  let usual: Mirrored['usual'];
+  let reader: Mirrored['reader'];
+  useMirror((made) => {
+    at = made;
+    ({ upstream, mirror, image, pinnedImage, events, usual, reader } = made);
+  });
+
+  it('are not loaded where the settings have none', async () => {
+    expect(await openMirrors([], { now: () => new Date() })).to.equal(undefined);
+  });
+
+  it('answer for tags and digests, and the registry itself receives no request', async () => {
+    const registry = await reader();
+    const read = await registry.manifest(tagged(upstream), patient());
+    expect(read?.digest).to.equal(image.digest);
+    expect((await registry.content(pinnedImage, patient()))?.bytes.byteLength).to.equal(image.size);
+    expect(await registry.tagDigest(tagged(upstream), patient())).to.equal(image.digest);
+    const { layers = [] } = read ?? {};
+    const [layer] = layers;
+    if (layer) {
+      expect(await registry.blob(tagged(upstream), layer, layer.size, patient())).to.have.length(layer.size);
+      expect(await registry.hasBlob(tagged(upstream), layer.digest, patient())).to.equal(true);
+    }
+    expect(layers).to.have.length(1);
+    expect(upstream.requests).to.deep.equal([]);
+    expect(new Set(reasons(at))).to.deep.equal(new Set(['']));
+    expect(events[0]?.mirror).to.equal(`${mirror.host}/hub`);
+  });
+
+  it('are asked with the name of the registry that they stand for, as by containerd', async () => {
+    await (await reader()).manifest(tagged(upstream), patient());
+    expect(paths(mirror)).to.deep.equal([
+      `/v2/hub/shop/web/manifests/1.0?ns=${encodeURIComponent(upstream.host)}`,
+    ]);
+  });
+
+  it('are tried in their order, and then the registry itself', async () => {
+    const second = await openRegistry();
+    const endpoints = [{ location: `${mirror.host}/hub` }, { location: second.host }];
+    const registry = await reader([usual({ endpoints })]);
+    mirror.intercept(refuse('manifests', 404));
+    expect((await registry.manifest(pinnedImage, patient()))?.digest).to.equal(image.digest);
+    expect([mirror, second, upstream].map(({ requests }) => requests.length)).to.deep.equal([1, 1, 1]);
+    await pushImage({ registry: second.host, repository: 'shop/web', tag: '1.0' });
+    upstream.forgetLog();
+    expect((await registry.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
+    expect(upstream.requests).to.deep.equal([]);
+  });
+
+  const LEADING_ON = [401, 403, 404, 410, 418, 429, 500, 502, 503, 504];
+  for (const status of LEADING_ON)
+    it(`lead on when they answer ${status}`, async () => {
+      mirror.intercept(refuse('/v2/', status));
+      const registry = await reader();
+      expect((await registry.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
+      expect(await registry.tagDigest(pinnedImage, patient())).to.equal(image.digest);
+    });
+
+  it('report nothing as absent: that the registry itself does, and its failure is unknown', async () => {
+    const registry = await reader([usual({}, true)]);
+    const missing = tagged(upstream, 'none');
+    expect(await registry.manifest(missing, patient())).to.equal(undefined);
+    upstream.intercept(refuse('manifests', 503));
+    const fault = await faultOf(registry.manifest(missing, patient()), 'RegistryUnavailable');
+    expect(fault.transient).to.equal(true);
+  });
+
+  it('are named in the message when the registry itself fails, too', async () => {
+    mirror.intercept(refuse('manifests', 403));
+    upstream.intercept(refuse('manifests', 503));
+    const fault = await faultOf(
+      (await reader()).manifest(tagged(upstream), patient()),
+      'RegistryUnavailable',
+    );
+    expect(fault.message).to.include(`mirror ${mirror.host}/hub: `).and.include('403');
+  });
+
+  it('that are complete answer for listings, and lists of tags stay those of the registry', async () => {
+    const subject = image;
+    await pushReferrer(
+      { registry: mirror.host, repository: 'hub/shop/web' },
+      { subject, artifactType: TYPE },
+    );
+    const registry = await reader([usual({}, true)]);
+    expect(await registry.referrers(pinnedImage, patient())).to.have.length(1);
+    expect(upstream.requests).to.deep.equal([]);
+    mirror.intercept(refuse('referrers', 500));
+    expect(await registry.referrers(pinnedImage, patient())).to.deep.equal([]);
+    await registry.tags(tagged(upstream), patient());
+    expect(paths(upstream).some((path) => path.includes('/tags/list'))).to.equal(true);
+  });
+
+  it('that have failed are asked after the registry itself when it fails, too', async () => {
+    const registry = await reader();
+    mirror.intercept(hangUp('/v2/'));
+    await registry.manifest(tagged(upstream), patient());
+    mirror.intercept(undefined);
+    upstream.intercept(refuse('/v2/', 503));
+    expect((await registry.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
+  });
+
+  it('that break off in a blob are left for the registry itself, from where they broke off', async () => {
+    const pair = await openRegistries({ size: SIZE });
+    const endpoints = [{ location: `${mirror.host}/hub` }];
+    const source = await reader([{ prefix: pair.source.host, endpoints }]);
+    mirror.intercept(
+      answer('blobs', { status: 200, headers: { 'content-length': String(SIZE) }, body: half(pair.bytes) }),
+    );
+    expect(await bring(pair, { source })).to.equal('copied');
+    expect(pair.source.requests.map(({ status }) => status)).to.deep.equal([206]);
+    await expectThere(pair);
+  });
+
+  it('receive no request of targets, and of what deletes', async () => {
+    const registry = await reader();
+    const view = { scope: 'acme', keychain: () => Promise.resolve(undefined) };
+    for (const direct of [registry.as({ ...view, side: 'target' }), registry.as({ ...view, direct: true })])
+      expect((await direct.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
+    expect(mirror.requests).to.deep.equal([]);
+    await registry.as(view).manifest(tagged(upstream), patient());
+    expect(mirror.requests).to.have.length(1);
+  });
+
+  describe('where the registry itself is never read', () => {
+    const never = (): Written => usual({ upstream: 'Never' }, true);
+
+    it('report what is absent when they are complete', async () => {
+      const registry = await reader([never()]);
+      expect(await registry.manifest(tagged(upstream, 'none'), patient())).to.equal(undefined);
+      expect(await registry.tags(tagged(upstream), patient())).to.deep.equal(['1.0']);
+      await faultOf(registry.repositories(tagged(upstream), patient()), 'RegistryUnavailable');
+      expect(upstream.requests).to.deep.equal([]);
+    });
+
+    it('leave unknown what a mirror that is not complete lacks', async () => {
+      const partial = await openRegistry();
+      const endpoints = [{ location: partial.host }, { location: `${mirror.host}/hub`, complete: true }];
+      const registry = await reader([{ prefix: upstream.host, endpoints, upstream: 'Never' }]);
+      mirror.intercept(refuse('manifests', 503));
+      await faultOf(registry.manifest(tagged(upstream, 'none'), patient()), 'RegistryUnavailable');
+      expect(upstream.requests).to.deep.equal([]);
+    });
+
+    it('are asked although they have failed', async () => {
+      const registry = await reader([never()]);
+      mirror.intercept(hangUp('/v2/'));
+      await faultOf(registry.manifest(pinnedImage, patient()), 'RegistryUnavailable');
+      mirror.intercept(undefined);
+      expect((await registry.manifest(pinnedImage, patient()))?.digest).to.equal(image.digest);
+    });
+  });
+
+  describe('of names', () => {
+    const covers = async (prefix: string, repository = 'shop/web'): Promise<boolean> => {
+      mirror.forgetLog();
+      const registry = await reader([usual({ prefix })]);
+      await registry.manifest(tagged(upstream, '1.0', repository), patient());
+      return mirror.requests.length > 0;
+    };
+
+    it('cover whole parts of a path', async () => {
+      expect(await covers(`${upstream.host}/shop`)).to.equal(true);
+      expect(paths(mirror)[0]).to.include('/v2/hub/web/');
+      expect(await covers(`${upstream.host}/sho`)).to.equal(false);
+      expect(await covers(`${upstream.host}/shop/web`)).to.equal(false);
+      expect(await covers('*')).to.equal(true);
+      expect(await covers('*.example.com')).to.equal(false);
+      expect(await covers('docker.io')).to.equal(false);
+    });
+
+    it('are those of the longest prefix', async () => {
+      const other = await openRegistry();
+      const registry = await reader([
+        usual({ prefix: '*', endpoints: [{ location: other.host }] }),
+        usual({ endpoints: [{ location: other.host }] }),
+        usual({ prefix: `${upstream.host}/shop` }),
+      ]);
+      await registry.manifest(tagged(upstream), patient());
+      expect([mirror, other].map(({ requests }) => requests.length)).to.deep.equal([1, 0]);
+    });
+
+    it('do not lead from a mirror to itself', async () => {
+      const registry = await reader([usual({ prefix: '*' })]);
+      await registry.manifest(tagged(mirror, '1.0', 'hub/shop/web'), patient());
+      expect(paths(mirror)).to.deep.equal(['/v2/hub/shop/web/manifests/1.0']);
+    });
+  });
+});
+
+async function* half(bytes: Buffer): AsyncIterable<Uint8Array> {
+  yield bytes.subarray(0, bytes.length / 2);
+  await Promise.resolve();
+  throw new Error('broken');
+}
