@@ -45,13 +45,11 @@ export async function openJudging(
   const threads = openThreads<Jobs>({ entry: workerEntry() });
   const { budget, ...shares } = createBudgets(budgets, clock);
   const reaching = {
-    ...{ insecureHosts: registries.insecure, ca: ca.value },
-    ...{ ...registries, ...place, budget, proxies: proxies.value },
+    ...{ ...registries, ...place, insecureHosts: registries.insecure, ca: ca.value, budget },
+    proxies: proxies.value,
     mirrors: await openMirrors(registries.mirrors, { now: clock, onMirror: watching.onMirror }),
-    apiServer: environment.KUBERNETES_SERVICE_HOST,
-    userAgent: `pratique/${context.version}`,
-    now: clock,
-    onRequest: watching.onRequest,
+    ...{ apiServer: environment.KUBERNETES_SERVICE_HOST, userAgent: `pratique/${context.version}` },
+    ...{ now: clock, onRequest: watching.onRequest },
   };
   const keychain = ownKeychain({ ...reaching, directory: dockerDirectory(environment), environment });
   const options: RegistryOptions = {

@@ -21,7 +21,7 @@ const COUNTERS = {
     help: 'Requests sent to registries, by host, operation and HTTP status.',
     labels: ['host', 'operation', 'code'],
   },
-  mirrors: { name: 'pratique_mirror_reads_total', help: 'Questions to mirrors.', labels: ['mirror', 'reason'] },
+  mirrors: { name: 'pratique_mirror_reads_total', help: 'Reads of mirrors.', labels: ['mirror', 'reason'] },
   events: {
     name: 'pratique_events_total',
     help: 'Events about pushed images, by sender and HTTP status of the answer.',
