@@ -46,10 +46,9 @@ export async function openJudging(
   const { budget, ...shares } = createBudgets(budgets, clock);
   const reaching = {
     ...{ ...registries, ...place, insecureHosts: registries.insecure, ca: ca.value, budget },
-    proxies: proxies.value,
     mirrors: await openMirrors(registries.mirrors, { now: clock, onMirror: watching.onMirror }),
     ...{ apiServer: environment.KUBERNETES_SERVICE_HOST, userAgent: `pratique/${context.version}` },
-    ...{ now: clock, onRequest: watching.onRequest },
+    ...{ proxies: proxies.value, now: clock, onRequest: watching.onRequest },
   };
   const keychain = ownKeychain({ ...reaching, directory: dockerDirectory(environment), environment });
   const options: RegistryOptions = {
