@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { pushImage } from '../../support/registry/push.ts';
+import { pushBundleSignature } from '../../support/signed-images.ts';
 import {
   NAME,
   openGatedRegistry,
@@ -10,6 +12,10 @@ import {
 import { runCommand, succeed, type Outcome } from '../support/programs/command.ts';
 import { requirePrograms } from '../support/programs/ensure.ts';
 import { startDistribution, startOlareg } from '../support/promotions/registries.ts';
+import { until } from '../support/wait.ts';
+
+/** More than sockets hold on the way. */
+const LARGE_BYTES = 32 * 1024 * 1024;
 
 const REGISTRIES = { olareg: startOlareg, distribution: () => startDistribution() };
 
@@ -101,5 +107,25 @@ for (const [kind, startRegistry] of Object.entries(REGISTRIES))
       ]);
       expect(copied.code).not.to.equal(0);
       expect(copied.stderr).to.include('only answers pulls');
+    });
+
+    // The last one: the gate is gone then.
+    it('G61 SIGTERM ends the gate when the download that is under way is whole', async () => {
+      const target = { registry: gated.registry.host, repository: 'shop/large', tag: '1.0' };
+      const image = await pushImage(target, { layers: ['x'.repeat(LARGE_BYTES)] });
+      await pushBundleSignature(target, image, gated.signer);
+      const { layers } = image.body as { layers: { digest: string }[] };
+      const large = `http://${gated.gate}/v2/${NAME}/shop/large`;
+      expect((await fetch(`${large}/manifests/1.0`)).status).to.equal(200);
+      const download = await fetch(`${large}/blobs/${layers[0]!.digest}`);
+      const stopping = gated.stopGate();
+      await until({
+        what: 'no new connection is taken',
+        withinMs: 10_000,
+        check: async () =>
+          (await run('crane', ['digest', '--insecure', gated.image('signed')])).stderr.includes('refused'),
+      });
+      expect((await download.arrayBuffer()).byteLength).to.equal(LARGE_BYTES);
+      expect(await stopping).to.equal(0);
     });
   });

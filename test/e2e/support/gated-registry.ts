@@ -29,10 +29,13 @@ export interface GatedRegistry {
   readonly registry: Registry;
   /** Host and port. */
   readonly gate: string;
+  readonly signer: SigningKey;
   /** File with the public key of the signatures. */
   readonly key: string;
   /** The name of an image with the host of the gate. */
   image(name: ImageName): string;
+  /** SIGTERM, as a pod is ended; the exit code. */
+  stopGate(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -65,13 +68,14 @@ export async function openGatedRegistry(
   const upstreams = [{ match: [`${NAME}/**`], registry: registry.host }];
   const settings = join(workspace.folder, 'settings.yaml');
   await writeFile(settings, JSON.stringify({ gate: { listen: gate, upstreams } }));
-  await startProcess({
+  const running = await startProcess({
     ...{ workspace, name: 'gate', command: process.execPath },
     args: [PRODUCT, 'gate', '--settings', settings, '--policies', folder],
     ready: async () => (await fetch(`http://${gate}/v2/`)).ok,
   });
   return {
-    ...{ workspace, registry, gate },
+    ...{ workspace, registry, gate, signer: key },
+    stopGate: () => running.stop(),
     key: join(workspace.folder, 'release.pub'),
     image: (name) => `${gate}/${NAME}/shop/${name}:1.0`,
     stop: async () => {
