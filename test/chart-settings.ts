@@ -120,6 +120,7 @@ export const SETTINGS = {
     dryRun: true,
     exempt: [`registry.example.com/pratique@sha256:${'0'.repeat(64)}`],
     refusedTags: 'Hidden',
+    onMissing: { request: 'platform/node-mirror', anonymous: false },
     downloadsPerHost: 1,
     drainMs: 1,
   },

@@ -1,3 +1,4 @@
+import { problem } from '../core/model/index.ts';
 import { EXIT, must } from './exit.ts';
 import { settingsFrom, withRegistryOptions, type RegistryOptions } from './options.ts';
 import type { AddCommand, Tools } from './ports.ts';
@@ -7,6 +8,11 @@ interface GateOptions extends RegistryOptions {
   readonly kubeconfig?: string;
   readonly namespace?: string;
 }
+
+const NEEDS_A_CLUSTER = problem(
+  'gate.onMissing',
+  'asks promotions of a cluster: leave it out with --policies, or leave out --policies',
+);
 
 /** `pratique gate`: pulls, judged, until it is asked to stop. */
 export const addGate: AddCommand<Tools & Required<Pick<Tools, 'gate'>>> = (
@@ -27,6 +33,7 @@ export const addGate: AddCommand<Tools & Required<Pick<Tools, 'gate'>>> = (
   withRegistryOptions(command).action(async (options: GateOptions) => {
     const { policies, kubeconfig, namespace } = options;
     const settings = must(await settingsFrom(options, { cluster: { kubeconfig, namespace } }, tools));
+    if (policies !== undefined && typeof settings.gate?.onMissing === 'object') must(NEEDS_A_CLUSTER);
     const serving = must(await tools.gate(settings, policies));
     terminal.err(`pratique ${tools.version}: ${serving.summary}\n`);
     await terminal.stopped();

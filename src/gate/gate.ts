@@ -1,6 +1,7 @@
 import { Fault } from '../core/model/index.ts';
 import { errorAnswer, jsonAnswer, type GateAnswer } from './answer.ts';
 import { identify, identifyLogin, type CallerPorts, type Identity } from './callers.ts';
+import type { AskForMissing } from './missing/ask.ts';
 import { parseUrl } from './path.ts';
 import type { GatePorts, GateRules, PullEvent } from './ports.ts';
 import { createPuller } from './pull.ts';
@@ -25,6 +26,8 @@ export type Gate = (request: GateRequest) => Promise<GateAnswer>;
 export interface GateOptions extends GatePorts {
   readonly rules: GateRules;
   readonly callers: CallerPorts;
+  /** Asks for what is missing; absent = nothing is asked for. */
+  readonly onMissing?: AskForMissing | undefined;
   readonly tokens: Tokens;
   /** How clients reach the gate, e.g. `https://gate.example.com`; a scheme alone = at the host that they name. */
   readonly publicUrl: string;

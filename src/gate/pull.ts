@@ -12,6 +12,8 @@ import { errorAnswer, type GateAnswer } from './answer.ts';
 import { partOf, provenBytes } from './blob.ts';
 import { createContents } from './contents.ts';
 import { referrersAnswer, tagsAnswer } from './lists.ts';
+import { missAnswers } from './missing/answer.ts';
+import type { AskForMissing } from './missing/ask.ts';
 import type { Asked } from './path.ts';
 import type { Caller, GatePorts, GateRules, Upstream } from './ports.ts';
 import { absent, faultOutcome, plain, reasonOf, refusalOf, warningsOf, type Outcome } from './refusal.ts';
@@ -52,12 +54,13 @@ const READ_MS = 20_000;
 
 /** Answers what is asked for about images. Rejects with the Fault of a registry that fails. */
 export function createPuller(
-  ports: GatePorts & { readonly rules: GateRules },
+  ports: GatePorts & { readonly rules: GateRules; readonly onMissing?: AskForMissing | undefined },
 ): (asked: AskedImage, asking: Asking) => Promise<Outcome> {
   const { rules, upstreams } = ports;
   const contents = createContents();
   const judge = createPullJudge(ports, rules, contents);
   const walk = createWalk(contents);
+  const { missing, refused } = missAnswers(ports.onMissing);
   const kept = new LRUCache<string, ManifestContent>({
     ...{ maxSize: KEPT_BYTES, ttl: KEPT_MS },
     sizeCalculation: ({ bytes }) => 512 + bytes.byteLength,
@@ -117,12 +120,12 @@ export function createPuller(
   const manifestFor = async (asked: ImageRef, request: Request): Promise<Outcome> => {
     const ref = request.upstream.rewrite(asked);
     const { admission, content: first } = await judgeManifest(ref, request);
-    if (admission.kind === 'absent') return absent('MANIFEST_UNKNOWN', asked);
-    if (admission.kind !== 'admitted' && !rules.dryRun) return refusalOf(admission, asked);
+    if (admission.kind === 'absent') return missing(asked, ref, request);
+    if (admission.kind !== 'admitted' && !rules.dryRun) return refused(admission, asked, ref, request);
     const { judged } = admission;
     const { digest } = judged.reference ?? ref;
     const content = first ?? (await read(digest === undefined ? ref : pin(ref, digest), request));
-    if (!content) return absent('MANIFEST_UNKNOWN', asked);
+    if (!content) return missing(asked, ref, request);
     const { manifest, bytes } = content;
     if (!first) learnFrom(contents, ref, manifest);
     const headers = {

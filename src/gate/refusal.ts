@@ -3,6 +3,7 @@ import {
   formatReference,
   pin,
   type ImageRef,
+  type JudgedFinding,
   type JudgedImage,
   type ReasonCode,
 } from '../core/model/index.ts';
@@ -10,6 +11,7 @@ import { codesOf, explainFinding, explainWarning } from '../core/policy/index.ts
 import { errorAnswer, warning, type ErrorCode, type GateAnswer } from './answer.ts';
 import type { PullEvent } from './ports.ts';
 import type { Admission } from './verdict.ts';
+import { retryAfter, type Way } from './missing/way.ts';
 
 /** An answer with what the log says about it. */
 export interface Outcome {
@@ -25,13 +27,16 @@ export function plain(answer: GateAnswer): Outcome {
 /** Seconds after which a client may try again what could not be found out: unknown facts are remembered for seconds. */
 const RETRY_SECONDS = '5';
 
-/** The answer for what a caller may not have: 403 with the sentence of admissions, 503 where it is not known, 404 where there is nothing. */
-export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>, asked: ImageRef): Outcome {
-  if (admission.kind === 'absent') return absent('MANIFEST_UNKNOWN', asked);
+/** An image that is there, and that a caller may not have. */
+export type Refusal = Extract<Admission, { kind: 'refused' | 'unknown' }>;
+
+/** The answer for what a caller may not have: 403 with the sentence of admissions, 503 where it is not known. */
+export function refusalOf(admission: Refusal, asked: ImageRef, way?: Way): Outcome {
   const { judged } = admission;
   const { verdict, reference } = judged;
-  const finding = verdict.findings.find(({ effect }) => effect === 'deny');
-  if (!finding) throw new Error('a refusal has no finding');
+  const own = deniedBy(judged);
+  // Where it is on its way is of more use than what would bring it there.
+  const finding = way ? { ...own, next: `${way.found}; ${way.next}` } : own;
   const { digest } = reference ?? {};
   const message = explainFinding({ ...judged, reference: digest ? pin(asked, digest) : asked }, finding);
   const { reason, found, next, policy } = finding;
@@ -44,10 +49,18 @@ export function refusalOf(admission: Exclude<Admission, { kind: 'admitted' }>, a
     next,
   };
   const about = { verdict: verdict.kind, reason, digest };
-  if (admission.kind === 'refused') return { about, answer: errorAnswer('DENIED', message, { detail }) };
+  if (admission.kind === 'refused')
+    return { about, answer: errorAnswer('DENIED', message, { detail, headers: retryAfter(way) }) };
   const code = CODES[reason] ?? 'UNAVAILABLE';
   const headers = code === 'DENIED' ? {} : { 'Retry-After': RETRY_SECONDS };
   return { about, answer: errorAnswer(code, message, { detail, headers }) };
+}
+
+/** The finding for which an image is refused. */
+export function deniedBy({ verdict }: JudgedImage): JudgedFinding {
+  const finding = verdict.findings.find(({ effect }) => effect === 'deny');
+  if (!finding) throw new Error('a refusal has no finding');
+  return finding;
 }
 
 /** The answer for a registry that failed while it was read. */

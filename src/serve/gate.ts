@@ -9,7 +9,7 @@ import { readTrustRoot } from '../clients/sigstore/index.ts';
 import { keepPolicies, type PublicRoot } from '../controllers/policies/index.ts';
 import { errorFields, failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
-import { openUpstreams, createGate, createTokens, tokenReviewer } from '../gate/index.ts';
+import { openMissing, openUpstreams, createGate, createTokens, tokenReviewer } from '../gate/index.ts';
 import { openFolderPolicies } from './folder-policies.ts';
 import { openJudging } from './judging.ts';
 import { listen, readTls, urlOf } from './listening.ts';
@@ -29,7 +29,7 @@ type GateSettings = NonNullable<Settings['gate']>;
 type Options = Parameters<typeof createGate>[0];
 
 /** What the gate judges by, from a folder or from a cluster. */
-interface Rules extends Pick<Options, 'policies' | 'namespaceLabels'> {
+interface Rules extends Pick<Options, 'policies' | 'namespaceLabels' | 'onMissing'> {
   readonly reviewToken?: Options['callers']['reviewToken'];
   /** What is not read yet. */
   readonly waitingFor: () => readonly string[];
@@ -130,6 +130,9 @@ async function rulesOfCluster({
     policies: store.current,
     namespaceLabels,
     reviewToken: settings.gate?.callers.serviceAccounts ? tokenReviewer(cluster.value) : undefined,
+    onMissing: openMissing(settings.gate?.onMissing, {
+      ...{ cluster: cluster.value, namespace: namespace.value, clock, onError: logReadFailure(log) },
+    }),
     waitingFor: caches.waitingFor,
     close: async () => {
       await close();

@@ -33,6 +33,18 @@ describe('bad input', () => {
     expect((await run(['check', IMAGE, '--policies', good.path])).code).to.equal(0);
   });
 
+  it('is a gate with a folder of policies that is to ask the promotions of a cluster', async () => {
+    const gate = { upstreams: [{ match: ['**'] }], onMissing: { request: 'platform/node-mirror' } };
+    const settings = await bad.write('settings.yaml', { gate });
+    const lines = await problems(['gate', '--settings', settings, '--policies', good.path]);
+    expect(lines.join(' ')).to.include('gate.onMissing').and.to.include('--policies');
+    for (const request of ['', 'A', 'a/b/c', '../x', 'a b', `${'a'.repeat(64)}/b`]) {
+      await bad.write('settings.yaml', { gate: { ...gate, onMissing: { request } } });
+      const [line] = await problems(['gate', '--settings', settings, '--policies', good.path]);
+      expect(line, request).to.include('gate.onMissing');
+    }
+  });
+
   it('is an unknown flag or command, with a hint', async () => {
     expect((await check('--polices', 'x')).join(' '))
       .to.include("unknown option '--polices'")

@@ -49,3 +49,25 @@ export async function startGate(
     },
   };
 }
+
+/** Starts a gate with the policies and promotions of an API server over http, installed in the namespace `platform`. */
+export async function startClusterGate(
+  gate: Readonly<Record<string, unknown>>,
+  server: string,
+): Promise<RunningGate> {
+  const kubeconfig = {
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'twin' },
+    ...{ clusters: [{ name: 'twin', cluster: { server } }], users: [{ name: 'gate', user: {} }] },
+    contexts: [{ name: 'twin', context: { cluster: 'twin', user: 'gate' } }],
+  };
+  const folder = await temporaryFolder({ kubeconfig });
+  const cluster = { kubeconfig: `${folder.path}/kubeconfig`, namespace: 'platform' };
+  const running = await startGate(gate, 'of the cluster', { cluster });
+  return {
+    ...running,
+    close: async () => {
+      await running.close();
+      await folder.remove();
+    },
+  };
+}

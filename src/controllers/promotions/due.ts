@@ -23,6 +23,8 @@ export interface DueFacts {
   readonly approvals: readonly KnownApproval[];
   /** When its source was pushed to last, as the replica reports that received the event. */
   readonly pushedAt?: Date;
+  /** From when on a run is due because the gate was asked for an image that is missing. */
+  readonly askedAt?: Date;
   /** Whether all objects that the promotion names can be used now; only checked after a run that missed one. */
   readonly usable?: boolean;
   readonly now: Date;
@@ -46,7 +48,8 @@ export function dueOf(facts: DueFacts): Due {
   if (decided) return { what: 'execute', run: decided };
   const asked = changed(facts) ?? requested(facts);
   if (asked) return { what: 'begin', trigger: asked };
-  return inTime([pushed(facts), retry(facts), scheduled(facts)], now);
+  const { pushedAt, askedAt } = facts;
+  return inTime([event(facts, pushedAt), event(facts, askedAt), retry(facts), scheduled(facts)], now);
 }
 
 /** When a run is retried after `attempt` others failed in a row. */
@@ -90,11 +93,10 @@ function retry({ runs: [last], usable = false }: DueFacts): Timed | undefined {
   return { at, trigger: { why: 'Retry', token: last.name, attempt: last.attempt + 1 } };
 }
 
-/** Only pushes after the begin of the last run: each replica uses its own clock, so that a moment may also be in the future. */
-function pushed(facts: DueFacts): Timed | undefined {
-  const { pushedAt } = facts;
-  if (!pushedAt || pushedAt.getTime() <= lastBegin(facts)) return undefined;
-  return { at: pushedAt, trigger: { why: 'Event', token: pushedAt.toISOString(), attempt: 0 } };
+/** Only events after the begin of the last run: each replica uses its own clock, so that a moment may also be in the future. */
+function event(facts: DueFacts, at: Date | undefined): Timed | undefined {
+  if (!at || at.getTime() <= lastBegin(facts)) return undefined;
+  return { at, trigger: { why: 'Event', token: at.toISOString(), attempt: 0 } };
 }
 
 /** When a run last began; when the promotion was made, if none did. */

@@ -2,6 +2,7 @@ import type { RecordedEvent } from '../../clients/kubernetes/index.ts';
 import { describeProblems, type Problem, type Reason } from '../../core/model/index.ts';
 import { parseTime } from '../../core/policy/index.ts';
 import {
+  ASKED_AT,
   parsePromotion,
   PUSHED_AT,
   type ImagePromotionSpec,
@@ -183,8 +184,9 @@ async function factsOf(reading: Reading, signal: AbortSignal): Promise<DueFacts>
     createdAt: new Date(creationTimestamp),
     approvals: runs.flatMap(({ name }) => readApprovals(ports.approvals({ namespace, name }))),
     usable: isUnusable(runs[0]) && !(await check(reading, signal)),
-    // As the replica reports it that received the event; a text that is no moment counts as absent.
+    // As the replica reports it that received the event, or the gate; a text that is no moment counts as absent.
     pushedAt: parseTime(annotations?.[PUSHED_AT] ?? ''),
+    askedAt: parseTime(annotations?.[ASKED_AT] ?? ''),
   };
 }
 

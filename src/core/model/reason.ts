@@ -32,6 +32,8 @@ export const REASONS = {
   PlatformMissing: 'The image lacks a platform that the promotion keeps.',
   MirroredBefore: 'This digest was mirrored before and is gone since; it is pulled in again only if forced.',
   SbomMissing: 'A platform has no SBOM that could be scanned.',
+  NotPromotedYet:
+    'The image is not there yet: a promotion that brings it was asked for a run, has one, or waits.',
   ApprovalNeeded: 'A person has to approve this digest before it is promoted.',
   ApprovalDenied: 'A person denied this digest.',
   ApprovalUnfit: 'An approval names this run and does not count for any image that waits in it.',

@@ -15,7 +15,7 @@ export type {
   WrittenStatement,
 } from './ports.ts';
 export { backupTag } from './selection/reserved-tags.ts';
-export { compileRoutes, placesOf } from './selection/repositories.ts';
+export { compileRoutes, compileTaking, placesOf, type Taking } from './selection/repositories.ts';
 export { WHY_LEFT_OUT, type LeftOut } from './selection/select.ts';
 export { rowName, type Candidate, type Discovery, type PlannedImage, type Resolved } from './plan.ts';
 export { COUNTED, countResults, cutRunImages, phaseOf, plannedResult, runImage } from './result.ts';
@@ -48,7 +48,7 @@ export type {
 export { MAX_CONSIDERED, MAX_PINS, MAX_RUN_IMAGES, MAX_MESSAGE_LENGTH } from './schema/run.ts';
 export { MAX_RECENT, MAX_WATCHED } from './schema/promotion-status.ts';
 export { parseApproval, parsePromotion, parsePromotionRun } from './schema/parse.ts';
-export { PUSHED_AT } from './schema/parts.ts';
+export { ASKED_AT, PUSHED_AT } from './schema/parts.ts';
 export { promotionCrds } from './schema/crd.ts';
 export { nextRun } from './schedule.ts';
 export { openExecution, rejudge } from './opening/open.ts';

@@ -128,6 +128,14 @@ describe('the next step of a promotion', () => {
       { pushedAt: ago(MINUTE), runs: [done] },
     ],
     ['a run for such a push at its time', 'wait 2', { pushedAt: ago(-2 * MINUTE), runs: [done] }],
+    ['a run for an image that the gate was asked for', 'begin Event', { askedAt: NOW, runs: [done] }],
+    [
+      'that run at its time',
+      'wait 2',
+      { askedAt: ago(-2 * MINUTE), pushedAt: ago(-3 * MINUTE), runs: [done] },
+    ],
+    ['one run for both a push and the gate', 'begin Event', { askedAt: ago(1), pushedAt: NOW, runs: [done] }],
+    ['no run for the gate after one that began since', 'wait', { askedAt: ago(90 * MINUTE), runs: [done] }],
     ['no run for a push before the last run', 'wait', { pushedAt: ago(90 * MINUTE), runs: [done] }],
     [
       'no run for such a push when its run was deleted since',

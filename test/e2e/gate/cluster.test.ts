@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { openCluster } from '../../../src/clients/kubernetes/index.ts';
+import { RESOURCES } from '../../../src/core/workload/index.ts';
 import { pushImage } from '../../support/registry/push.ts';
 import { startRegistry, type EmbeddedRegistry } from '../../support/registry/index.ts';
 import { signingKey } from '../../support/signing.ts';
@@ -22,6 +24,7 @@ describe('the gate with the policies and service accounts of a cluster, and the 
   let cluster: Cluster;
   let registry: EmbeddedRegistry;
   let url: string;
+  let kubeconfig: string;
   const kubectl = async (args: readonly string[], input?: string): Promise<string> => {
     const { code, stdout, stderr } = await cluster.kubectl(args, input === undefined ? {} : { input });
     if (code !== 0) throw new Error(stderr);
@@ -41,6 +44,18 @@ describe('the gate with the policies and service accounts of a cluster, and the 
       spec: { match: { images: [`${NAME}/**`] }, ...spec },
     });
 
+  const promotion = (name: string, from: string, repository: string, kind: object): Promise<void> =>
+    cluster.apply({
+      ...{ apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePromotion' },
+      metadata: { name, namespace: NAMESPACE },
+      spec: {
+        source: { repositories: [{ from }] },
+        target: { repository },
+        tags: { semver: ['>=1.0'] },
+        ...kind,
+      },
+    });
+
   before(async () => {
     workspace = await openWorkspace('gate-cluster');
     [cluster, registry] = await Promise.all([startCluster(), startRegistry()]);
@@ -55,6 +70,7 @@ describe('the gate with the policies and service accounts of a cluster, and the 
     const gate = {
       upstreams: [{ match: [`${NAME}/**`], registry: registry.host }],
       callers: { anonymous: true, serviceAccounts: true },
+      onMissing: { request: 'shop-mirror' },
     };
     const values = { gate: { enabled: true, tokenSecret: 'gate-token' }, settings: { gate } };
     const file = join(workspace.folder, 'values.yaml');
@@ -71,15 +87,27 @@ describe('the gate with the policies and service accounts of a cluster, and the 
       'templates/gate.yaml',
     ]);
     expect(rendered.code, rendered.stderr).to.equal(0);
-    const policies = join(import.meta.dirname, '..', '..', '..', 'crds', 'pratique.dev_imagepolicies.yaml');
-    await kubectl(['apply', '-f', policies]);
-    await kubectl(['wait', '--for=condition=Established', 'crd/imagepolicies.pratique.dev', '--timeout=30s']);
+    for (const plural of ['imagepolicies', 'imagepromotions', 'imagepromotionruns']) {
+      const file = join(import.meta.dirname, '..', '..', '..', 'crds', `pratique.dev_${plural}.yaml`);
+      await kubectl(['apply', '-f', file]);
+      await kubectl(['wait', '--for=condition=Established', `crd/${plural}.pratique.dev`, '--timeout=30s']);
+    }
     await kubectl(['apply', '-f', '-'], rendered.stdout);
     await apply('flags', {
       require: { quarantine: { mayPull: [{ groups: ['system:serviceaccounts:lab'] }] } },
     });
 
-    const kubeconfig = join(workspace.folder, 'gate.kubeconfig');
+    await promotion('shop-mirror', `${NAME}/shop/*`, 'registry.example.com/quarantine', { mirror: {} });
+    await promotion(
+      'shop-to-golden',
+      'registry.example.com/quarantine/shop/*',
+      'registry.example.com/golden',
+      {
+        promote: {},
+      },
+    );
+
+    kubeconfig = join(workspace.folder, 'gate.kubeconfig');
     const token = await tokenOf('pratique-gate', NAMESPACE);
     await writeFile(kubeconfig, tokenKubeconfig(cluster.server, cluster.caPem, token), { mode: 0o600 });
     const map = await kubectl(['get', 'configmap', 'pratique-gate', '-n', NAMESPACE, '-o', 'json']);
@@ -150,6 +178,106 @@ describe('the gate with the policies and service accounts of a cluster, and the 
     });
     expect(await pull('plain', lab)).to.equal(200);
     await kubectl(['delete', 'imagepolicy', 'production']);
+  });
+
+  const askedAt = (): Promise<string> =>
+    kubectl([
+      ...['get', 'imagepromotion', 'shop-mirror', '-n', NAMESPACE],
+      ...['-o', String.raw`jsonpath={.metadata.annotations.pratique\.dev/asked-at}`],
+    ]);
+  const missing = async (name: string): Promise<{ status: number; message: string; seconds: number }> => {
+    const { token } = (await (await fetch(`${url}/token`)).json()) as { token: string };
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}/v2/${NAME}/${name}`, { headers });
+    const { errors } = (await answer.json()) as { errors: [{ message: string }] };
+    const seconds = Number(answer.headers.get('retry-after') ?? 0);
+    return { status: answer.status, message: errors[0].message, seconds };
+  };
+
+  it('G40 G41 a missing image is asked for once, by the promotion that selects it, with where it is on its way', async () => {
+    await kubectl(['annotate', 'imagepromotion', 'shop-mirror', '-n', NAMESPACE, 'pratique.dev/asked-at-']);
+    expect((await missing('shop/web/manifests/0.9')).message, 'not selected').not.to.include('promotion');
+    expect(await askedAt()).to.equal('');
+    await until({
+      what: 'what a replica has read and written before is old',
+      withinMs: 20_000,
+      check: async () => {
+        await missing('shop/web/manifests/2.0');
+        return (await askedAt()) !== '';
+      },
+    });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => missing('shop/web/manifests/2.0')));
+    for (const { status, message, seconds } of answers) {
+      expect(status).to.equal(404);
+      expect(message).to.match(/NotPromotedYet: .*"shop-mirror" (?:was asked for it|begins) .*ask again in/);
+      expect(seconds).to.be.within(1, 120);
+    }
+    const first = await askedAt();
+    expect(first).to.match(/^20\d\d-.*Z$/);
+    await missing('shop/web/manifests/2.1');
+    expect(await askedAt(), 'one run brings both').to.equal(first);
+    const time = new Date(Date.parse(first) + 1_000).toISOString().slice(0, 19) + 'Z';
+    const images = [
+      { repository: `${NAME}/shop/web`, tag: '2.0', decision: 'Mirrored', completionTime: time },
+    ];
+    const run = { promotion: { name: 'shop-mirror', uid: 'x', generation: 1 }, trigger: 'Event' };
+    await cluster.apply({
+      ...{ apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePromotionRun' },
+      metadata: { name: 'ended', namespace: NAMESPACE },
+      spec: {
+        ...run,
+        template: {
+          source: { repositories: [{ from: `${NAME}/shop/*` }] },
+          ...{
+            target: { repository: 'registry.example.com/quarantine' },
+            tags: { semver: ['*'] },
+            mirror: {},
+          },
+        },
+      },
+    });
+    const write = (kind: string, name: string, status: object): Promise<string> =>
+      kubectl([
+        ...['patch', kind, name, '-n', NAMESPACE, '--subresource=status', '--type=merge'],
+        ...['-p', JSON.stringify({ status })],
+      ]);
+    await write('imagepromotionrun', 'ended', { phase: 'Succeeded', completionTime: time, images });
+    const lastRun = { name: 'ended', generation: 1, completionTime: time };
+    await write('imagepromotion', 'shop-mirror', { lastRunTime: time, lastRun });
+    await until({
+      what: 'the answer says that it is in quarantine',
+      withinMs: 20_000,
+      check: async () =>
+        /mirrored \d\d:\d\dZ into quarantine; promotion "shop-to-golden" has not run yet; ask again in 5 min/.test(
+          (await missing('shop/web/manifests/2.0')).message,
+        ),
+    });
+    expect(await askedAt(), 'what has arrived is not asked for').to.equal(first);
+  });
+
+  it('G46 the gate may change one annotation of one promotion, and nothing else', async () => {
+    const gate = await openCluster({ kubeconfig, userAgent: 'test' });
+    if (!gate.ok) throw new Error(JSON.stringify(gate.problems));
+    const patch = (name: string, change: object) =>
+      gate.value.patch({ resource: RESOURCES.promotions, namespace: NAMESPACE, name }, change);
+    const annotated = (annotations: object) => ({ metadata: { annotations } });
+    const moment = { 'pratique.dev/asked-at': '2026-11-29T12:00:00.000Z' };
+    const allowed = await patch('shop-mirror', annotated(moment));
+    expect(allowed.ok, JSON.stringify(allowed)).to.equal(true);
+    for (const [what, name, change] of [
+      ['another promotion', 'shop-to-golden', annotated(moment)],
+      ['the spec', 'shop-mirror', { spec: { tags: { semver: ['*'] } } }],
+      ['the sources', 'shop-mirror', { spec: { source: { repositories: [{ from: 'docker.io/evil/*' }] } } }],
+      ['another annotation', 'shop-mirror', annotated({ 'reconcile.pratique.dev/requestedAt': 'now' })],
+      ['a label', 'shop-mirror', { metadata: { labels: { team: 'evil' } } }],
+      ['a finalizer', 'shop-mirror', { metadata: { finalizers: ['example.com/stuck'] } }],
+      ['no moment', 'shop-mirror', annotated({ 'pratique.dev/asked-at': 'docker.io/evil/image:latest' })],
+      ['the removal of the annotation', 'shop-mirror', annotated({ 'pratique.dev/asked-at': null })],
+    ] as const) {
+      const refused = await patch(name, change);
+      expect(refused, what).to.include({ ok: false, status: 403 });
+    }
+    await gate.value.close();
   });
 
   it('a token of a service account that was deleted, or of another cluster, proves nothing', async () => {

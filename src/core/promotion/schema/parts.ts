@@ -59,3 +59,9 @@ export const choice = <const T extends readonly string[]>(
  * triggers a run, and is no evidence.
  */
 export const PUSHED_AT = 'pratique.dev/pushed-at';
+
+/**
+ * Annotation of an ImagePromotion that the gate writes when an image was asked for that is missing: the moment from which a run is
+ * due, RFC 3339. It triggers a run of what the promotion selects anyway, and names nothing.
+ */
+export const ASKED_AT = 'pratique.dev/asked-at';

@@ -85,6 +85,40 @@ export function placesOf(
   return routes.ok && repository !== undefined ? routes.value.routeOf(repository) : undefined;
 }
 
+/**
+ * Where a promotion brings a tag of a repository (`registry/repository`, normalised), by names alone: whether the tag is there, old or
+ * new enough, only a run finds out. Without a tag: where it brings anything of that repository. `undefined` = it does not.
+ */
+export type Taking = (name: string, tag: string | undefined) => string | undefined;
+
+/** Compiles what a promotion takes; problems as those of {@link compileRoutes}. */
+export function compileTaking(spec: ImagePromotionSpec): Parsed<Taking> {
+  const { source, target, tags } = spec;
+  const routes = source.repository === undefined ? compileRoutes(spec) : undefined;
+  if (routes?.ok === false) return routes;
+  const only = parseRepository(source.repository ?? '');
+  const to = parseRepository(target.repository);
+  const routeOf = (name: string): Pick<Route, 'to' | 'tags'> | undefined => {
+    if (routes) return routes.value.routeOf(name);
+    return only.ok && to.ok && only.value === name ? { to: to.value, tags } : undefined;
+  };
+  const takesTag = new Map<TagSelection, (tag: string) => boolean>();
+  return parsed((name, tag) => {
+    const route = routeOf(name);
+    if (!route || tag === undefined) return route?.to;
+    const takes = takesTag.get(route.tags) ?? takingOf(route.tags);
+    takesTag.set(route.tags, takes);
+    return takes(tag) ? route.to : undefined;
+  });
+}
+
+function takingOf(tags: TagSelection): (tag: string) => boolean {
+  const filter = compileTagFilter(tags);
+  if (!filter.ok) return () => false;
+  const { selects, excludes } = filter.value;
+  return (tag) => (tags.explicit.includes(tag) || selects(tag)) && !excludes(tag);
+}
+
 /** Routes of what a registry lists: nothing that is named already, and nothing that this promotion itself has brought there. */
 function routesIn(
   found: readonly string[],

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isPinned, parseReference } from '../../model/index.ts';
-import { issuer, listen, milliseconds, path, serverUrl } from './parts.ts';
+import { issuer, listen, milliseconds, namespacedName, path, serverUrl } from './parts.ts';
 
 /* The gate: who may pull through it, from where, and what becomes of what no policy covers. */
 
@@ -45,6 +45,13 @@ const callers = z.strictObject({
   passthrough: z.boolean().default(false),
 });
 
+const onMissing = z.strictObject({
+  /** The ImagePromotion that brings it: `name`, in the namespace of the installation, or `namespace/name`. */
+  request: namespacedName,
+  /** Whether callers without a login may ask, and read where it is. */
+  anonymous: z.boolean().default(true),
+});
+
 export const gate = z.strictObject({
   listen: listen.prefault(':8444'),
   tlsCert: path.optional(),
@@ -59,6 +66,8 @@ export const gate = z.strictObject({
   tokenSecretFile: path.optional(),
   /** What happens to images that no policy covers. */
   unjudged: z.enum(['Refuse', 'Warn', 'Allow']).default('Refuse'),
+  /** What happens to images that are not there: an answer that says so, or a request for a promotion. */
+  onMissing: z.union([z.literal('Refuse'), onMissing]).default('Refuse'),
   /** Verdicts are logged, counted and sent as warnings, and refuse nothing. */
   dryRun: z.boolean().default(false),
   /**

@@ -107,6 +107,14 @@ export const dnsName = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, 'is not a name Kubernetes would take');
 
+/** The name of an object of a namespace: `name`, or `namespace/name`. */
+export const namespacedName = z
+  .string()
+  .regex(
+    /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\/)?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/,
+    'is no name Kubernetes would take, nor namespace/name',
+  );
+
 /** A block of settings that may be left out, because every field has a default or may be absent. */
 export const block = <T extends z.ZodRawShape>(shape: T) =>
   z.strictObject(shape).prefault({} as z.input<z.ZodObject<T, z.core.$strict>>);

@@ -3,6 +3,7 @@ import { parsePromotion } from '../../../../src/core/promotion/index.ts';
 import {
   clashesIn,
   compileRoutes,
+  compileTaking,
   type Routes,
 } from '../../../../src/core/promotion/selection/repositories.ts';
 import { promotionDocument, valueOf, type Written } from '../../../support/promotions/promotions.ts';
@@ -152,5 +153,47 @@ describe('the repositories of a promotion', () => {
     const route = (from: string, to: string) => ({ from, to, tags });
     const clashes = clashesIn([route('a/1', 'x/1'), route('b/1', 'x/1'), route('c/1', 'x/2')]);
     expect(clashes.map(({ from }) => from)).to.deep.equal(['a/1', 'b/1']);
+  });
+});
+
+describe('what a promotion takes, by names alone', () => {
+  const taking = (more: Written) =>
+    valueOf(compileTaking(valueOf(parsePromotion(promotionDocument(more))).spec));
+
+  it('a tag of its one repository, as the selection has it', () => {
+    const takes = taking({
+      source: { repository: 'node' },
+      tags: { semver: ['>=22'], explicit: ['lts', '21.0.0'], exclude: ['-rc'] },
+    });
+    const to = 'registry.example.com/golden/node';
+    const name = 'docker.io/library/node';
+    for (const tag of ['22.1.0', 'lts', '21.0.0', undefined]) expect(takes(name, tag), tag).to.equal(to);
+    for (const tag of [
+      '20.0.0',
+      '23.0.0-rc',
+      'latest',
+      `sha256-${'a'.repeat(64)}.sig`,
+      'pratique-first-seen',
+    ])
+      expect(takes(name, tag), tag).to.equal(undefined);
+    expect(takes('docker.io/library/nodejs', '22.1.0')).to.equal(undefined);
+  });
+
+  it('a tag of one of many repositories, by the selection of its entry', () => {
+    const takes = taking({
+      source: {
+        repositories: [
+          { from: 'docker.io/library/node', tags: { explicit: ['lts'] } },
+          { from: 'docker.io/library/*', exclude: ['docker.io/library/evil'] },
+        ],
+      },
+      target: { repository: QUARANTINE },
+      tags: { newest: { count: 3 } },
+    });
+    expect(takes('docker.io/library/node', 'lts')).to.equal(`${QUARANTINE}/library/node`);
+    expect(takes('docker.io/library/node', '22')).to.equal(undefined);
+    expect(takes('docker.io/library/redis', '7')).to.equal(`${QUARANTINE}/library/redis`);
+    expect(takes('docker.io/library/evil', '7')).to.equal(undefined);
+    expect(takes('docker.io/other/redis', '7')).to.equal(undefined);
   });
 });
