@@ -33,7 +33,7 @@ interface Rules extends Pick<Options, 'policies' | 'namespaceLabels' | 'onMissin
   readonly reviewToken?: Options['callers']['reviewToken'];
   /** What is not read yet. */
   readonly waitingFor: () => readonly string[];
-  readonly close: () => Promise<void>;
+  readonly close: () => Promise<void> | void;
 }
 
 /** What opening the rules takes. */
@@ -97,10 +97,7 @@ async function rulesOfFolder(folder: string, opening: Opening): Promise<Parsed<R
     policies: () => current().policies,
     namespaceLabels: (namespace) => Promise.resolve(current().namespaceLabels(namespace)),
     waitingFor: () => [],
-    close: () => {
-      close();
-      return Promise.resolve();
-    },
+    close,
   });
 }
 
