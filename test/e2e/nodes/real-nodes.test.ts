@@ -1,4 +1,4 @@
-import { tableOf } from '../support/nodes/disturb.ts';
+import { reasonsOf, tableOf } from '../support/nodes/disturb.ts';
 import { openInstalled, type Installed } from '../support/nodes/installed.ts';
 import { openUnderLoad } from '../support/nodes/under-load.ts';
 import { describeAdmission } from './real-nodes/admission.ts';
@@ -20,7 +20,7 @@ describe('Pratique on nodes with kubelets', () => {
     opened = await openInstalled();
   });
   after(async () => {
-    console.error(`\n${tableOf(underLoad.rows)}\n`);
+    console.error(`\n${tableOf(underLoad.rows)}\n\n${reasonsOf(underLoad.rows)}`);
     await opened?.stop();
   });
 

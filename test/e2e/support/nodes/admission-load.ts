@@ -87,7 +87,15 @@ export function startAdmissionLoad(
 
 function resultOf(signed: boolean, error: unknown): Pick<Answer, 'result' | 'message'> {
   if (error === undefined) return { result: signed ? 'right' : 'wrongly admitted', message: '' };
-  const message = error instanceof Error ? error.message : 'no answer';
+  const message = messageOf(error);
   const judged = error instanceof ApiException && message.includes('Unsigned');
   return { result: !signed && judged ? 'right' : 'lost', message };
+}
+
+/** What the API server said, in its own words, without the secret in the path of the webhook. */
+function messageOf(error: unknown): string {
+  const text =
+    error instanceof ApiException ? String(error.body) : error instanceof Error ? error.message : 'no answer';
+  const said = /"message":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? text;
+  return said.replaceAll(/[0-9a-f]{64}/g, '…');
 }

@@ -12,7 +12,7 @@ export interface Disturbed {
   readonly recoverySeconds: number;
   /** Part of the signed pods that were admitted. */
   readonly signedAdmitted: number;
-  /** What the API server answered to those that were lost, each once. */
+  /** What the API server answered to those that were lost, each once, with their number and time. */
   readonly messages: readonly string[];
 }
 
@@ -82,9 +82,24 @@ function summary(disturbance: string, answers: readonly Answer[], began: number)
     wronglyAdmitted: answers.filter(({ result }) => result === 'wrongly admitted').length,
     recoverySeconds: Math.round(lostMs(answers, began) / 100) / 10,
     signedAdmitted: signed.filter(({ result }) => result === 'right').length / signed.length,
-    messages: [...new Set(lost.map(({ message }) => message))],
+    messages: lossesOf(lost, began),
   };
 }
+
+/** Each message once: how many pods got it, and the seconds after the disturbance in which these were sent. */
+function lossesOf(lost: readonly Answer[], began: number): readonly string[] {
+  return [...Map.groupBy(lost, ({ message }) => message)].map(([message, answers]) => {
+    const at = answers.map((answer) => (answer.at - began) / 1_000);
+    return `${String(answers.length)} pods at ${Math.min(...at).toFixed(1)}–${Math.max(...at).toFixed(1)} s: ${message}`;
+  });
+}
+
+/** Why pods were lost, by disturbance; empty where none was. */
+export const reasonsOf = (rows: readonly Disturbed[]): string =>
+  rows
+    .filter(({ messages }) => messages.length > 0)
+    .map(({ disturbance, messages }) => `${disturbance}:\n${messages.map((one) => `  ${one}\n`).join('')}`)
+    .join('');
 
 /** The rows as a table of Markdown. */
 export function tableOf(rows: readonly Disturbed[]): string {

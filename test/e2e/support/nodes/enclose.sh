@@ -31,25 +31,39 @@ remove() {
   done
 }
 
-export E2E_CGROUPS=
-folders=()
-while IFS=: read -r _ controllers path; do
-  [ -n "$controllers" ] || continue
-  parent=/sys/fs/cgroup/${controllers#name=}${path%/}
-  for other in "$parent/$prefix"*; do
+# own PARENT CONTROLLERS: a cgroup below PARENT, for the nodes of this run.
+own() {
+  local other folder=$1/$prefix$$
+  for other in "$1/$prefix"*; do
     ! is_left "$other" || remove "$other"
   done
-  folder=$parent/$prefix$$
   mkdir "$folder"
   folders+=("$folder")
-  # Without processors and memory of their own, groups take no process.
-  if [ -e "$folder/cpuset.cpus" ]; then
-    cat "$parent/cpuset.cpus" >"$folder/cpuset.cpus"
-    cat "$parent/cpuset.mems" >"$folder/cpuset.mems"
-    echo 1 >"$folder/cgroup.clone_children"
-  fi
-  E2E_CGROUPS+="$controllers=$folder "
-done </proc/self/cgroup
+  E2E_CGROUPS+="$2=$folder "
+}
+
+export E2E_CGROUPS=
+folders=()
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  # cgroup v2. At the top: a group with processes, such as that of this shell, passes no controller on to groups below it.
+  own /sys/fs/cgroup unified
+  for controllers in /sys/fs/cgroup "${folders[0]}"; do
+    echo "$E2E_CONTROLLERS" >"$controllers/cgroup.subtree_control"
+  done
+else
+  while IFS=: read -r _ controllers path; do
+    [ -n "$controllers" ] || continue
+    parent=/sys/fs/cgroup/${controllers#name=}${path%/}
+    own "$parent" "$controllers"
+    # Without processors and memory of their own, groups take no process.
+    folder=${folders[-1]}
+    if [ -e "$folder/cpuset.cpus" ]; then
+      cat "$parent/cpuset.cpus" >"$folder/cpuset.cpus"
+      cat "$parent/cpuset.mems" >"$folder/cpuset.mems"
+      echo 1 >"$folder/cgroup.clone_children"
+    fi
+  done </proc/self/cgroup
+fi
 
 # On a disk: what a container writes in memory counts as its own.
 for other in "/var/tmp/$prefix"*; do

@@ -5,9 +5,10 @@
 #   node.sh NAME ADDRESS FOLDER
 #
 # It has the network of its caller. FOLDER has the files that node-files.ts writes, PATH all programs. E2E_CGROUPS: `controllers=folder` of
-# each hierarchy.
+# each hierarchy; of cgroup v2 the one is called `unified`, and gives E2E_CONTROLLERS to the groups below it.
 set -euo pipefail
 
+isolate=(unshare --mount --propagation private --pid --uts --ipc --fork --kill-child --mount-proc)
 if [ "$1" != --inside ]; then
   own=
   for hierarchy in $E2E_CGROUPS; do
@@ -16,15 +17,24 @@ if [ "$1" != --inside ]; then
     echo $$ >"$group/cgroup.procs"
     own+="${hierarchy%%=/*}=$group "
   done
-  E2E_CGROUPS=$own exec unshare --mount --propagation private --pid --cgroup --uts --ipc --fork --kill-child --mount-proc \
-    bash "$0" --inside "$@"
+  export E2E_CGROUPS=$own
+  [ "${own%%=*}" = unified ] || exec "${isolate[@]}" --cgroup bash "$0" --inside "$@"
+  # The group is the top of what the node sees. It passes controllers on only without a process of its own: they move below it.
+  mkdir "$group/init"
+  exec unshare --cgroup bash -c 'echo $$ >"$1/init/cgroup.procs" && echo "$E2E_CONTROLLERS" >"$1/cgroup.subtree_control" && exec "${@:2}"' \
+    -- "$group" "${isolate[@]}" bash "$0" --inside "$@"
 fi
 shift
 name=$1 address=$2 folder=$3
 hostname "$name"
 
 mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+if [ "${E2E_CGROUPS%%=*}" = unified ]; then
+  mount -t cgroup2 cgroup /sys/fs/cgroup
+  E2E_CGROUPS=
+else
+  mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+fi
 for hierarchy in $E2E_CGROUPS; do
   controllers=${hierarchy%%=/*}
   place=/sys/fs/cgroup/${controllers#name=}

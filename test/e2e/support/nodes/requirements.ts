@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { runCommand } from '../programs/command.ts';
 import { CNI_PLUGINS, CONTROL_PLANE, REGISTRY_NAME } from './node-files.ts';
@@ -11,9 +11,15 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   buildah: 'buildah',
   skopeo: 'skopeo',
 };
+/** Where control groups are. */
+const CGROUPS = '/sys/fs/cgroup';
+/** Controllers that a kubelet refuses to start without. */
+const CONTROLLERS: readonly string[] = ['cpu', 'cpuset', 'memory', 'pids'];
+const ENABLED = CONTROLLERS.map((one) => `+${one}`).join(' ');
+
 /** Runs a command where nodes can be started: it ends with all that it started, also when this process is killed. */
 export const ENCLOSE: readonly string[] = [
-  ...['env', `E2E_HOSTS=${CONTROL_PLANE} ${REGISTRY_NAME}`],
+  ...['env', `E2E_HOSTS=${CONTROL_PLANE} ${REGISTRY_NAME}`, `E2E_CONTROLLERS=${ENABLED}`],
   ...['setpriv', '--pdeathsig', 'KILL', 'bash', join(import.meta.dirname, 'enclose.sh')],
 ];
 const PLUGINS_PACKAGE = 'containernetworking-plugins';
@@ -27,10 +33,29 @@ export async function whyNoNodes(): Promise<readonly string[]> {
   const missing = await missingPackages();
   if (missing.length > 0)
     return [`nodes need packages: apt-get install --no-install-recommends ${missing.join(' ')}`];
-  if (await exists('/sys/fs/cgroup/cgroup.controllers'))
-    return ['nodes are not tried with cgroup v2: the controllers have to be mounted as cgroup v1'];
+  const without = await whyNoControllers();
+  if (without !== undefined) return [without];
   const tried = await runCommand({ command: 'unshare', args: [...NAMESPACES, 'true'] });
   return tried.code === 0 ? [] : [`nodes need namespaces, and unshare does not work: ${tried.stderr.trim()}`];
+}
+
+/**
+ * Why groups of cgroup v2 would not get the controllers that a kubelet needs; `undefined` if they would, and with cgroup v1. Enables them
+ * for groups at the top, as an init system does.
+ */
+export async function whyNoControllers(top = CGROUPS): Promise<string | undefined> {
+  const file = join(top, 'cgroup.controllers');
+  if (!(await exists(file))) return undefined;
+  const found = (await readFile(file, 'utf8')).trim().split(' ');
+  const missing = CONTROLLERS.filter((one) => !found.includes(one));
+  if (missing.length > 0) return `nodes need the controllers ${missing.join(', ')} of cgroup v2 in ${top}`;
+  try {
+    await writeFile(join(top, 'cgroup.subtree_control'), ENABLED);
+    return undefined;
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return `nodes need a cgroup v2 in ${top} that passes controllers on, as that of a machine, not of a container: ${detail}`;
+  }
 }
 
 /** Packages of Debian that nodes need and this machine lacks. */

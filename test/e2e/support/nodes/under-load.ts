@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { RELEASE } from '../helm.ts';
 import { disturb, type Disturbance, type Disturbed } from './disturb.ts';
+import { until } from '../wait.ts';
 import type { Installed } from './installed.ts';
 
 /** What is read of a pod. */
@@ -29,6 +30,10 @@ export interface UnderLoad {
 }
 
 const SETTLED_WITHIN = '--timeout=90s';
+/** The chart's replicas. */
+const REPLICAS = 2;
+/** A replica that is ready is in its Service a moment later. */
+const IN_SERVICE_WITHIN_MS = 30_000;
 
 /** Makes the images of a load when it is first needed. */
 export function openUnderLoad(installed: () => Installed): UnderLoad {
@@ -40,11 +45,26 @@ export function openUnderLoad(installed: () => Installed): UnderLoad {
     };
     return items;
   };
+  const readyOf = async (namespace: string, service: string): Promise<readonly Endpoint[]> => {
+    const label = `kubernetes.io/service-name=${service}`;
+    const slices = await list<{ readonly endpoints?: readonly Endpoint[] }>(
+      ...['endpointslices', '-n', namespace, '-l', label],
+    );
+    return slices
+      .flatMap(({ endpoints }) => endpoints ?? [])
+      .filter(({ conditions }) => conditions.ready === true);
+  };
   const row = async (disturbance: Disturbance): Promise<Disturbed> => {
     const { kubectl, push } = installed();
     images ??= Promise.all([push('shop/load'), push('shop/load-unsigned', 'unsigned')]);
     const [signed, unsigned] = await images;
     await kubectl('rollout', 'status', '-n', RELEASE, `deployment/${RELEASE}`, SETTLED_WITHIN);
+    // Else what is disturbed is an installation of one: the Deployment counts a replica before its Service does.
+    await until({
+      what: 'a Service that sends requests to both replicas',
+      withinMs: IN_SERVICE_WITHIN_MS,
+      check: async () => (await readyOf(RELEASE, `${RELEASE}-webhook`)).length === REPLICAS,
+    });
     const seen = await disturb(installed(), { signed, unsigned }, disturbance);
     rows.push(seen);
     expect(seen.wronglyAdmitted, 'wrongly admitted').to.equal(0);
@@ -58,14 +78,6 @@ export function openUnderLoad(installed: () => Installed): UnderLoad {
       expect(lost, messages.join('\n')).to.equal(0);
     },
     podsOf: (namespace, label) => list<Pod>('pods', '-n', namespace, '-l', label),
-    readyOf: async (namespace, service) => {
-      const label = `kubernetes.io/service-name=${service}`;
-      const slices = await list<{ readonly endpoints?: readonly Endpoint[] }>(
-        ...['endpointslices', '-n', namespace, '-l', label],
-      );
-      return slices
-        .flatMap(({ endpoints }) => endpoints ?? [])
-        .filter(({ conditions }) => conditions.ready === true);
-    },
+    readyOf,
   };
 }
