@@ -111,6 +111,7 @@ function openingWith(
     judge: (image, question) => judgeReference(image, { ...question, unmatchedImages }, sources),
     ...{ roots: { read: readTrustRoot, publicGood }, rejudgePerSecond: promotions.rejudgePerSecond },
     readSbomElsewhere: (layer, weight) => threads.run('sbom', layer, weight),
+    selectElsewhere: (question, weight) => threads.run('select', question, weight),
     updateHistoryElsewhere: (question, weight) => threads.run('history', question, weight),
     ...{ clock, now: TIME.now, report: sources.report },
     pause: (ms, signal) => sleep(ms, undefined, { signal }),

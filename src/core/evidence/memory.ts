@@ -120,8 +120,12 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   const put = (key: string, entry: Entry): void => {
     drop(key);
     if (entry.weight > limits.maxBytes) return;
-    for (let next = shares.next(); next !== undefined && isFull(entry.weight); next = shares.next())
+    while (isFull(entry.weight)) {
+      // It is found by going through owners and registries: only where room is needed.
+      const next = shares.next();
+      if (next === undefined) break;
       drop(next);
+    }
     entries.set(key, entry);
     shares.add(key, entry);
     bytes += entry.weight;

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { definedFields, isIndexType, nameOf, parseShort, pin, type Fault } from '../model/index.ts';
-import type { Digest, ImageRef } from '../model/index.ts';
+import type { Digest, ImageRef, Parsed } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { orFault } from './concurrency.ts';
 import { keepPlatforms } from './graph/platforms.ts';
@@ -13,14 +13,7 @@ import type { SeenBook } from './records/first-seen.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { tryAgain, type Waiting } from './retry.ts';
 import { cosignTag, FIRST_SEEN_TAG } from './selection/reserved-tags.ts';
-import {
-  claimedTime,
-  needsOf,
-  nothingSelected,
-  selectByAge,
-  selectByName,
-  WHY_LEFT_OUT,
-} from './selection/select.ts';
+import { claimedTime, needsOf, nothingSelected, selectInTime, WHY_LEFT_OUT } from './selection/select.ts';
 import type { LeftOut } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
 
@@ -28,7 +21,16 @@ import type { StepParts } from './steps/step.ts';
 type DiscoverParts = Waiting &
   Pick<
     StepParts,
-    'spec' | 'source' | 'target' | 'from' | 'to' | 'clock' | 'signer' | 'history' | 'sourceTags'
+    | 'spec'
+    | 'source'
+    | 'target'
+    | 'from'
+    | 'to'
+    | 'clock'
+    | 'signer'
+    | 'history'
+    | 'sourceTags'
+    | 'selectElsewhere'
   > & {
     /** Since when digests are known; absent where no age is asked by it. */
     readonly seen?: SeenBook | undefined;
@@ -53,11 +55,9 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const present = needs.list ? await again(() => list(signal)) : spec.tags.explicit;
   if (present === undefined)
     return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
-  const named = selectByName(present, spec.tags);
-  if (!named.ok) {
-    const detail = named.problems.map(({ path, message }) => `tags.${path} ${message}`).join('; ');
-    return { state: 'refused', reason: { code: 'InvalidPromotion', detail } };
-  }
+  const select = parts.selectElsewhere;
+  const named = await selectInTime(from, { present, spec: spec.tags }, select);
+  if (!named.ok) return invalid(named);
   const limit = pLimit(AT_ONCE);
   const each = <T>(tags: readonly string[], look: (tag: string) => Promise<T>): Promise<readonly T[]> =>
     Promise.all(tags.map((tag) => limit(() => look(tag))));
@@ -67,7 +67,9 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
     created: needs.created ? await createdAt({ ...from, tag }, parts, signal) : undefined,
     ...definedFields({ seen: dates.get(tag) }),
   }));
-  const chosen = selectByAge(candidates, spec.tags, clock());
+  const aged = await selectInTime(from, { candidates, spec: spec.tags, now: clock() }, select);
+  if (!aged.ok) return invalid(aged);
+  const chosen = aged.value;
   const unfit = [...named.value.leftOut, ...chosen.leftOut];
   const isMissing = ({ why }: LeftOut): boolean => why === 'Missing';
   const absent = unfit.filter(isMissing).map(({ tag }) => missing(tag));
@@ -80,6 +82,11 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
     return { state: 'planned', images: [], nothing, leftOut };
   }
   return { state: 'planned', images: planRun([...rows, ...absent, ...failed], rulesOf(parts)), leftOut };
+}
+
+function invalid({ problems }: Extract<Parsed<unknown>, { readonly ok: false }>): Discovery {
+  const detail = problems.map(({ path, message }) => `tags.${path} ${message}`).join('; ');
+  return { state: 'refused', reason: { code: 'InvalidPromotion', detail } };
 }
 
 /** The digests of tags, and since when they are known. A list that cannot be written is a row: nothing would ever become old. */

@@ -26,6 +26,7 @@ export type { Progress } from './steps/step.ts';
 export { decisionFor, misfit, type Approval } from './approval.ts';
 export { readSbom } from './gates/sboms.ts';
 export { updateHistory } from './records/history-page.ts';
+export { selectTags } from './selection/select.ts';
 export {
   createReportReader,
   readScanReport,

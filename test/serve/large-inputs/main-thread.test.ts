@@ -5,6 +5,8 @@ import type { TargetRegistry } from '../../../src/core/promotion/index.ts';
 import { appendCosignLayer, SIGNATURE } from '../../../src/core/promotion/records/cosign-tag.ts';
 import { createHistoryBook } from '../../../src/core/promotion/records/history.ts';
 import { contentOf } from '../../../src/core/promotion/records/artifact.ts';
+import type { TagSelection } from '../../../src/core/promotion/schema.ts';
+import { selectInTime, type SelectElsewhere } from '../../../src/core/promotion/selection/select.ts';
 import { openJobs } from '../../support/threads.ts';
 import { longestWork, LONGEST_DELAY_MS } from './loop-delay.ts';
 
@@ -105,6 +107,33 @@ const ROWS: readonly Row[] = [
       return async () => {
         const made = await threads.run('entry', { bytes, entry }, { bytes: bytes.byteLength });
         expect(made).to.have.nested.property('value.ok', true);
+      };
+    },
+  },
+  {
+    what: 'the tags of a repository, selected by patterns and by age',
+    prepare: () => {
+      const present = list(
+        50_000,
+        (n) => `v1.${String(n % 500)}.${String(Math.floor(n / 500))}-r${String(n)}`,
+      );
+      const tags = {
+        explicit: [],
+        semver: [],
+        include: ['^v1(\\.[0-9]+)+'],
+        exclude: ['-r4'],
+        minAge: '24h',
+      };
+      const by = { newest: { count: 1_000, by: 'Semver' }, scheme: 'Semver', suffix: 'Newer' };
+      const spec = { ...tags, ...by } as unknown as TagSelection;
+      const elsewhere: SelectElsewhere = (question, weight) => threads.run('select', question, weight);
+      const now = new Date();
+      return async () => {
+        const named = await selectInTime(PLACE, { present, spec }, elsewhere);
+        if (!named.ok) throw new Error('no selection');
+        const candidates = named.value.tags.map((tag) => ({ tag, seen: new Date(0), created: new Date(0) }));
+        const aged = await selectInTime(PLACE, { candidates, spec, now }, elsewhere);
+        expect(aged.ok && aged.value.tags.length).to.equal(1_000);
       };
     },
   },

@@ -6,6 +6,7 @@ import type { ReadSbomElsewhere } from '../gates/sboms.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { UpdateHistoryElsewhere } from '../records/history-page.ts';
 import type { SignSpec } from '../schema.ts';
+import type { SelectElsewhere } from '../selection/select.ts';
 import type { Granting } from './grants.ts';
 import type { IdentityToken } from './secrets.ts';
 
@@ -127,6 +128,8 @@ export interface OpeningContext {
   ) => Scanner;
   /** Reads SBOMs beside the main thread; absent = they are read on it. */
   readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
+  /** Selects tags beside the main thread; absent = on it. */
+  readonly selectElsewhere?: SelectElsewhere | undefined;
   /** Reads and writes large histories beside the main thread; absent = on it. */
   readonly updateHistoryElsewhere?: UpdateHistoryElsewhere | undefined;
   readonly judge: (

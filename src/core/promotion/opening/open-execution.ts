@@ -69,6 +69,7 @@ export async function openOne(
       reports: reports.value && reportsOn(from, reports.value, context),
       scanner: scannerOf(spec, from, context),
       readSbomElsewhere: context.readSbomElsewhere,
+      selectElsewhere: context.selectElsewhere,
       signer: signer.value,
       seen: seenBookOf(spec, to, signer.value),
       history: spec.mirror?.history

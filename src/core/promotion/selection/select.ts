@@ -1,4 +1,5 @@
-import { definedFields, nameOf, parsed, type ImageRef, type Parsed } from '../../model/index.ts';
+import { definedFields, explainFailure, Fault, nameOf, parsed } from '../../model/index.ts';
+import type { ImageRef, JobOutcome, Parsed } from '../../model/index.ts';
 import { durationMs, parseTime } from '../../policy/index.ts';
 import type { TagSelection } from '../schema.ts';
 import { isReservedTag } from './reserved-tags.ts';
@@ -66,18 +67,19 @@ export function selectByName(present: readonly string[], spec: TagSelection): Pa
   const { selects, excludes } = filter.value;
   const named = new Set(spec.explicit);
   const there = new Set(present);
-  const wanted = [...there].filter((tag) => named.has(tag) || selects(tag));
+  const selected = new Set([...there].filter(selects));
+  const wanted = [...there].filter((tag) => named.has(tag) || selected.has(tag));
   const missing = [...named].filter((tag) => !there.has(tag));
   const excluded = wanted.filter((tag) => named.has(tag) && excludes(tag));
   const whyNot = (tag: string): LeftOut['why'] | undefined => {
     if (isReservedTag(tag)) return 'Reserved';
     if (named.has(tag)) return undefined;
     if (excludes(tag)) return 'Excluded';
-    return selects(tag) ? undefined : 'NotSelected';
+    return selected.has(tag) ? undefined : 'NotSelected';
   };
   return parsed({
     passedOver: [...there].flatMap((tag) => asLeftOut([tag], whyNot(tag))),
-    tags: wanted.filter((tag) => !excludes(tag)).sort(compareTags),
+    tags: wanted.filter((tag) => !excludes(tag)).sort(compareTags()),
     leftOut: inOrder([...asLeftOut(missing, 'Missing'), ...asLeftOut(excluded, 'Excluded')]),
   });
 }
@@ -95,7 +97,7 @@ export function selectByAge(candidates: readonly DatedTag[], spec: TagSelection,
   const isTaken = (tag: string) => named.has(tag) || newest.has(tag);
   const beaten = tagsOf('fit').filter((tag) => !isTaken(tag));
   return {
-    tags: tagsOf('fit').filter(isTaken).sort(compareTags),
+    tags: tagsOf('fit').filter(isTaken).sort(compareTags()),
     leftOut: inOrder([
       ...asLeftOut(tagsOf('AgeUnknown'), 'AgeUnknown'),
       ...(byWhy.get('TooYoung') ?? []).map(({ tag, created, seen }) => ({
@@ -126,8 +128,83 @@ function isOld({ duration }: { readonly duration: string }, since: Date | undefi
 const asLeftOut = (tags: readonly string[], why: LeftOut['why'] | undefined): readonly LeftOut[] =>
   why === undefined ? [] : tags.map((tag) => ({ tag, why }));
 
-const inOrder = (all: readonly LeftOut[]): readonly LeftOut[] =>
-  all.toSorted((a, b) => compareTags(a.tag, b.tag));
+const inOrder = (all: readonly LeftOut[]): readonly LeftOut[] => {
+  const compare = compareTags();
+  return all.toSorted((a, b) => compare(a.tag, b.tag));
+};
+
+/** One half of a selection: of the tags that are there by their names, or of those candidates by their age. */
+type Half =
+  { readonly present: readonly string[] } | { readonly candidates: readonly DatedTag[]; readonly now: Date };
+
+/** A half as it is sent to a thread: columns, which are copied in a fraction of the time of rows. Times are milliseconds, NaN = none. */
+export type SentHalf = { readonly spec: TagSelection } & (
+  | { readonly present: readonly string[] }
+  | {
+      readonly tags: readonly string[];
+      readonly created: Float64Array;
+      readonly seen: Float64Array;
+      readonly now: Date;
+    }
+);
+
+/** Answers one half: {@link selectByName} or {@link selectByAge}. May run on another thread. */
+export function selectTags(sent: SentHalf): Parsed<NameChoice> {
+  if ('present' in sent) return selectByName(sent.present, sent.spec);
+  const { tags, created, seen, spec, now } = sent;
+  const dateAt = (times: Float64Array, at: number) => {
+    const time = times[at] ?? NaN;
+    return Number.isNaN(time) ? undefined : new Date(time);
+  };
+  const candidates = tags.map((tag, at) =>
+    definedFields({ tag, created: dateAt(created, at), seen: dateAt(seen, at) }),
+  );
+  return parsed({ ...selectByAge(candidates, spec, now), passedOver: [] });
+}
+
+function asSent(half: Half, spec: TagSelection): SentHalf {
+  if ('present' in half) return { ...half, spec };
+  const { candidates, now } = half;
+  const times = (of: 'created' | 'seen') => Float64Array.from(candidates, (one) => one[of]?.getTime() ?? NaN);
+  return {
+    tags: candidates.map(({ tag }) => tag),
+    created: times('created'),
+    seen: times('seen'),
+    spec,
+    now,
+  };
+}
+
+/** {@link selectTags} beside the main thread; never rejects. */
+export type SelectElsewhere = (
+  sent: SentHalf,
+  weight: { readonly bytes: number; readonly owner: string },
+) => Promise<JobOutcome<ReturnType<typeof selectTags>>>;
+
+/** Tags up to which a selection without patterns is made on the main thread: at worst it takes some milliseconds. */
+const SELECTED_HERE = 500;
+/** Bytes of a tag, as the work on it is weighed. */
+const TAG_BYTES = 16;
+
+/**
+ * {@link selectTags} where it does not keep the main thread: patterns that anyone wrote may take long for any tag. A Fault where no
+ * thread does it. `elsewhere` absent = here.
+ */
+export async function selectInTime(
+  from: ImageRef,
+  { spec, ...half }: { readonly spec: TagSelection } & Half,
+  elsewhere?: SelectElsewhere,
+): Promise<Parsed<NameChoice>> {
+  const count = 'present' in half ? half.present.length : half.candidates.length;
+  const isSmall = count <= SELECTED_HERE && spec.include.length + spec.exclude.length === 0;
+  const sent = asSent(half, spec);
+  if (elsewhere === undefined || count === 0 || isSmall) return selectTags(sent);
+  const owner = nameOf(from);
+  const outcome = await elsewhere(sent, { bytes: count * TAG_BYTES, owner });
+  if (outcome.ok) return outcome.value;
+  const reason = explainFailure(outcome.failure, `choose among ${String(count)} tags`);
+  throw new Fault({ ...reason, operation: `select tags of ${owner}`, side: 'source' });
+}
 
 /** A tag that was selected by its name, with what is known of it. */
 interface DatedTag {
@@ -139,18 +216,22 @@ interface DatedTag {
 }
 
 /** Higher versions first, then what is no version, by its name: the order in which a run goes through tags. */
-function compareTags(a: string, b: string): number {
-  return compareAs('Prerelease')(a, b);
-}
+const compareTags = () => compareAs('Prerelease');
 
-const compareAs =
-  (suffix: TagSelection['suffix']) =>
-  (a: string, b: string): number => {
-    const [x, y] = [parseTagVersion(a, suffix), parseTagVersion(b, suffix)];
+/** Compares tags, for one sorting of them: each is read once. */
+function compareAs(suffix: TagSelection['suffix']): (a: string, b: string) => number {
+  const versions = new Map<string, ReturnType<typeof parseTagVersion>>();
+  const versionOf = (tag: string) => {
+    if (!versions.has(tag)) versions.set(tag, parseTagVersion(tag, suffix));
+    return versions.get(tag);
+  };
+  return (a, b) => {
+    const [x, y] = [versionOf(a), versionOf(b)];
     if (x && y) return compareNewestFirst(x, y) || compareText(a, b);
     if (x || y) return x ? -1 : 1;
     return compareText(a, b);
   };
+}
 
 /** The newest of some candidates. By Semver, what is no version is never among them, and what has another scheme ranks behind. */
 function newestOf(

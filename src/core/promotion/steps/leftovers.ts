@@ -1,7 +1,7 @@
 import { Fault, parseDigest, pin, type Digest } from '../../model/index.ts';
 import { findQuarantineFlag } from '../records/marks.ts';
 import { fallbackSubject } from '../selection/reserved-tags.ts';
-import { selectByName } from '../selection/select.ts';
+import { selectInTime } from '../selection/select.ts';
 import { deleteRest } from './delete-source.ts';
 import type { StepParts } from './step.ts';
 
@@ -11,7 +11,7 @@ const MAX_LOOKED_UP = 100;
 /** Tags of the target that the source lacks and that are looked up in one run, the newest first: all that were ever promoted lack it. */
 const MAX_GONE = 20;
 
-type Parts = Pick<StepParts, 'source' | 'target' | 'from' | 'to' | 'spec'>;
+type Parts = Pick<StepParts, 'source' | 'target' | 'from' | 'to' | 'spec' | 'selectElsewhere'>;
 
 /**
  * Deletes what an earlier run has left of images that it deleted at the source. Such a run was killed, and the image has no tag
@@ -41,11 +41,13 @@ export async function deleteLeftovers(
 /** Digests of selected tags that the target has and the source has not. */
 async function goneFrom(
   tags: readonly string[],
-  { target, to, spec }: Parts,
+  { target, to, spec, selectElsewhere }: Parts,
   signal: AbortSignal,
 ): Promise<readonly Digest[]> {
-  const named = selectByName((await target.tags(to, signal)) ?? [], spec.tags);
-  const gone = named.ok ? named.value.tags.filter((tag) => !tags.includes(tag)) : [];
+  const present = (await target.tags(to, signal)) ?? [];
+  const named = await selectInTime(to, { present, spec: spec.tags }, selectElsewhere);
+  const there = new Set(tags);
+  const gone = named.ok ? named.value.tags.filter((tag) => !there.has(tag)) : [];
   const digests = await Promise.all(
     gone.slice(0, MAX_GONE).map((tag) => target.tagDigest({ ...to, tag }, signal)),
   );

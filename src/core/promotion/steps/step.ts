@@ -9,6 +9,7 @@ import type { Graph } from '../graph/graph.ts';
 import type { ListTags } from '../graph/walk.ts';
 import type { Resolved } from '../plan.ts';
 import type { ReadSbomElsewhere } from '../gates/sboms.ts';
+import type { SelectElsewhere } from '../selection/select.ts';
 import type { ArtifactSigner, Scanner, TargetRegistry } from '../ports.ts';
 import type { HistoryBook } from '../records/history.ts';
 import type { RunIdentity } from '../records/statement.ts';
@@ -104,6 +105,8 @@ export interface StepParts {
   readonly scanner?: Scanner;
   /** Absent = SBOMs are read on this thread. */
   readonly readSbomElsewhere?: ReadSbomElsewhere | undefined;
+  /** Absent = tags are selected on this thread. */
+  readonly selectElsewhere?: SelectElsewhere | undefined;
   /** Signed reports about an image by the authorities that the promotion names. */
   readonly reports?: (image: PinnedRef, signal: AbortSignal) => Promise<readonly Scanned[]>;
   readonly signer?: ArtifactSigner;
