@@ -3,7 +3,7 @@ import { bytesOf, createVerification } from '../clients/sigstore/index.ts';
 import { answerJobs } from '../clients/threads/index.ts';
 import { createConditionAnswers, withoutLargePredicates } from '../core/policy/index.ts';
 import { REGISTRY_JOBS } from '../core/model/index.ts';
-import { readSbom, readScanReport, selectTags, updateHistory } from '../core/promotion/index.ts';
+import { PROMOTION_JOBS } from '../core/promotion/index.ts';
 import { parseLargeAnswer } from '../core/workload/index.ts';
 import { decodeLargeReview } from '../webhook/index.ts';
 
@@ -15,12 +15,9 @@ const JOBS = {
     withoutLargePredicates(verify(question), bytesOf(question.candidate).length),
   condition: createConditionAnswers(),
   ...REGISTRY_JOBS,
+  ...PROMOTION_JOBS,
   review: decodeLargeReview,
   answer: parseLargeAnswer,
-  sbom: readSbom,
-  report: readScanReport,
-  history: updateHistory,
-  select: selectTags,
 };
 
 export type Jobs = typeof JOBS;

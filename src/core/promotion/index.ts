@@ -24,15 +24,8 @@ export type { Execution } from './execute.ts';
 export type { Rest } from './retry.ts';
 export type { Progress } from './steps/step.ts';
 export { decisionFor, misfit, type Approval } from './approval.ts';
-export { readSbom } from './gates/sboms.ts';
-export { updateHistory } from './records/history-page.ts';
-export { selectTags } from './selection/select.ts';
-export {
-  createReportReader,
-  readScanReport,
-  type ReportReader,
-  type ScanReport,
-} from './gates/scan-report.ts';
+export { PROMOTION_JOBS } from './jobs.ts';
+export { createReportReader, type ReportReader, type ScanReport } from './gates/scan-report.ts';
 export { gatesOf, weakenedGates } from './gates/effective.ts';
 export { MAX_WAIVED } from './schema.ts';
 export type {

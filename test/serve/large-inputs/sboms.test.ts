@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { digestOf, parseReference, pin, type JobOutcome } from '../../../src/core/model/index.ts';
-import { readSbom, type Scanner, type ScanSubject } from '../../../src/core/promotion/index.ts';
+import type { Scanner, ScanSubject } from '../../../src/core/promotion/index.ts';
+import { readSbom } from '../../../src/core/promotion/gates/sboms.ts';
 import { scanPlatforms } from '../../../src/core/promotion/gates/scan-platforms.ts';
 import { scanReport } from '../../support/promotions/scan-reports.ts';
 import { openJobs } from '../../support/threads.ts';
