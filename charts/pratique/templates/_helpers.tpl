@@ -138,6 +138,21 @@ app.kubernetes.io/component: controller
 {{- mergeOverwrite $settings $set | toYaml -}}
 {{- end }}
 
+{{- /* Where pods may connect to, with networkPolicy.egress.restrict. */ -}}
+{{- define "pratique.egress" -}}
+{{- with .Values.networkPolicy.egress -}}
+- ports:
+    - { port: 53, protocol: UDP }
+    - { port: 53, protocol: TCP }
+    {{- range .ports }}
+    - { port: {{ . }}, protocol: TCP }
+    {{- end }}
+{{- with .extra }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "pratique.gate" -}}
 {{ include "pratique.fullname" . }}-gate
 {{- end }}
