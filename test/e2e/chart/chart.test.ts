@@ -9,7 +9,6 @@ interface Rendered {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
-  readonly spec?: Readonly<Record<string, unknown>>;
 }
 
 const ROLLOUT = {
@@ -126,30 +125,6 @@ describe('the Helm chart', () => {
       .to.include('"imagepolicies"')
       .and.not.match(/"(?:imagepromotion|promotionapproval)[^".]*"/);
     expect(names(others).filter((name) => /promotion|approv/.test(name))).to.deep.equal([]);
-  });
-
-  it('brings all that runs and watches the gate, which exempts its own image and connects where the controller does', async () => {
-    const digest = `sha256:${'a'.repeat(64)}`;
-    const objects = await render({
-      ...OPERATORS,
-      gate: { enabled: true, autoscaling: { enabled: true }, service: { clusterIP: '10.0.0.80' } },
-      image: { repository: 'registry.example.com/pratique', digest },
-      networkPolicy: { egress: { restrict: true } },
-      settings: { gate: { upstreams: [{ match: ['docker.io/**'] }] } },
-    });
-    const own = objects.filter(({ metadata }) => metadata.name === 'pratique-gate');
-    expect(own.map(({ kind }) => kind)).to.include.members([
-      ...['Deployment', 'Service', 'PodDisruptionBudget', 'HorizontalPodAutoscaler'],
-      ...['NetworkPolicy', 'ServiceMonitor'],
-    ]);
-    expect(JSON.stringify(own))
-      .to.include(`registry.example.com/pratique@${digest}`)
-      .and.include('"clusterIP":"10.0.0.80"')
-      .and.include('"preStop"');
-    const egress = objects.flatMap(({ kind, spec }) => (kind === 'NetworkPolicy' ? [spec?.egress] : []));
-    expect(egress).to.have.length(2);
-    expect(egress[0]).to.be.an('array').and.to.deep.equal(egress[1]);
-    expect(JSON.stringify(objects)).to.include('PratiqueGateManyUnknown');
   });
 
   it('deletes webhook configurations before anything else when it is uninstalled', async () => {
