@@ -148,7 +148,14 @@ function summaryOf(rows: readonly ImageResult[]): string {
   return listed(total, counts) || `${total}: nothing to do`;
 }
 
+/** What a row says, with what the tag is called at the target where it is called otherwise. */
 function whatOf(row: PlannedImage): string {
+  const what = actionOf(row);
+  if (row.targetTag === undefined) return what;
+  return what === '' ? `as ${row.targetTag}` : `as ${row.targetTag}: ${what}`;
+}
+
+function actionOf(row: PlannedImage): string {
   switch (row.action) {
     case 'Skip':
     case 'Block':

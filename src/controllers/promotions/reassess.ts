@@ -28,11 +28,14 @@ export function watchExceptions(
   images: readonly RunImage[],
 ): Pick<ImagePromotionStatus, 'exceptions' | 'flagged'> {
   const arrived = images.filter(({ decision }) => decision === 'Promoted' || decision === 'Mirrored');
-  const names = new Set(arrived.map(rowName));
-  const added = arrived.flatMap(({ repository, tag, source, target = source, exceptionsUntil }) =>
-    target === undefined || exceptionsUntil === undefined
-      ? []
-      : [{ repository, tag, digest: target, until: exceptionsUntil }],
+  const names = new Set(
+    arrived.map(({ targetTag, ...one }) => rowName({ ...one, tag: targetTag ?? one.tag })),
+  );
+  const added = arrived.flatMap(
+    ({ repository, tag, targetTag = tag, source, target = source, exceptionsUntil }) =>
+      target === undefined || exceptionsUntil === undefined
+        ? []
+        : [{ repository, tag: targetTag, digest: target, until: exceptionsUntil }],
   );
   const kept = exceptions.filter((one) => !names.has(rowName(one)));
   return {
@@ -60,9 +63,9 @@ export function knownAtTarget(
 ): readonly ImageAtTarget[] {
   const there = images.filter(({ decision }) => decision === 'Promoted' || decision === 'UpToDate');
   const all = [
-    ...there.map(({ repository, tag, source = '', target = source }) => ({
+    ...there.map(({ repository, tag, targetTag = tag, source = '', target = source }) => ({
       repository,
-      tag,
+      tag: targetTag,
       digest: target,
     })),
     ...exceptions,

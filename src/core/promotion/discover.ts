@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { definedFields, isIndexType, nameOf, parseShort, pin, type Fault } from '../model/index.ts';
-import type { Digest, ImageRef, Parsed } from '../model/index.ts';
+import { definedFields, isIndexType, nameOf, parseShort, pin, problem } from '../model/index.ts';
+import type { Digest, Fault, ImageRef, Parsed, Problem } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { orFault } from './concurrency.ts';
 import { keepPlatforms } from './graph/platforms.ts';
@@ -12,7 +12,7 @@ import { findCosignLayer, type CosignLayerClaims } from './records/cosign-tag.ts
 import type { SeenBook } from './records/first-seen.ts';
 import { findBundle, SIGN_PREDICATE_TYPE } from './records/statement.ts';
 import { tryAgain, type Waiting } from './retry.ts';
-import { cosignTag, FIRST_SEEN_TAG } from './selection/reserved-tags.ts';
+import { cosignTag, FIRST_SEEN_TAG, targetTagOf } from './selection/reserved-tags.ts';
 import { claimedTime, needsOf, nothingSelected, selectInTime, WHY_LEFT_OUT } from './selection/select.ts';
 import type { LeftOut } from './selection/select.ts';
 import type { StepParts } from './steps/step.ts';
@@ -74,7 +74,13 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   const isMissing = ({ why }: LeftOut): boolean => why === 'Missing';
   const absent = unfit.filter(isMissing).map(({ tag }) => missing(tag));
   const leftOut = [...unfit.filter((one) => !isMissing(one)), ...named.value.passedOver];
-  const looking = each(chosen.tags, (tag) => lookAt({ tag, digest: digests.get(tag) }, parts, signal));
+  const places = placesOf(chosen.tags, spec.targetTag);
+  const looking = each(chosen.tags, async (tag) => {
+    const at = places(tag);
+    return at.ok
+      ? lookAt({ tag, at: at.value, digest: digests.get(tag) }, parts, signal)
+      : misnamed(tag, at.problems);
+  });
   const [unreadable, rows] = await Promise.all([loading, looking]);
   if (unreadable) return { state: 'refused', reason: unreadable };
   if (chosen.tags.length + absent.length + failed.length === 0) {
@@ -119,7 +125,9 @@ async function firstSeen(tags: readonly string[], parts: DiscoverParts, signal: 
     [...digests].map(([tag, digest]) =>
       limit(async () => {
         // What a mirror has brought already has arrived, whatever the list says; its flag is proven in each run.
-        const isThere = spec.mirror && (await target.tagDigest({ ...to, tag }, signal)) === digest;
+        const at = targetTagOf(spec.targetTag, tag);
+        const isThere =
+          spec.mirror && at.ok && (await target.tagDigest({ ...to, tag: at.value }, signal)) === digest;
         const since = isThere ? new Date(0) : known.get(digest);
         if (since) dates.set(tag, since);
       }),
@@ -131,6 +139,23 @@ async function firstSeen(tags: readonly string[], parts: DiscoverParts, signal: 
 function notWritten({ code: reason, message, transient }: Fault): UnplannedImage {
   const why = `the list of what was seen first cannot be written, so that nothing becomes old enough for tags.minAge: ${message}`;
   return { tag: FIRST_SEEN_TAG, action: 'Fail', reason, message: why, transient };
+}
+
+/** Finds what each of these tags is called at the target; two images that would get one tag there get none. */
+function placesOf(tags: readonly string[], template: string | undefined): (tag: string) => Parsed<string> {
+  const named = tags.map((tag) => ({ tag, at: targetTagOf(template, tag) }));
+  const byPlace = Map.groupBy(named, ({ at }) => (at.ok ? at.value : undefined));
+  return (tag) => {
+    const at = targetTagOf(template, tag);
+    const other = at.ok && byPlace.get(at.value)?.find((one) => one.tag !== tag)?.tag;
+    return at.ok && other ? problem('targetTag', `would make it ${at.value}, as ${other}`) : at;
+  };
+}
+
+/** The row of a tag that has no name at the target. */
+function misnamed(tag: string, problems: readonly Problem[]): UnplannedImage {
+  const message = problems.map(({ path, message: why }) => `${path} ${why}`).join('; ');
+  return { tag, action: 'Fail', reason: 'InvalidPromotion', message, transient: false };
 }
 
 /** The row of a named tag that is not there: it is reported, and the others go on. */
@@ -149,7 +174,11 @@ function rulesOf({ spec, history }: DiscoverParts): PlanRules {
 
 /** Both sides of one tag; what breaks about it ends this row only. A digest whose age was judged is the one that is taken. */
 async function lookAt(
-  { tag, digest: judged }: { readonly tag: string; readonly digest: Digest | undefined },
+  {
+    tag,
+    at,
+    digest: judged,
+  }: { readonly tag: string; readonly at: string; readonly digest: Digest | undefined },
   parts: DiscoverParts,
   signal: AbortSignal,
 ): Promise<Candidate | UnplannedImage> {
@@ -157,13 +186,14 @@ async function lookAt(
   const look = async (): Promise<Candidate | UnplannedImage> => {
     const [digest, atTarget] = await Promise.all([
       judged ?? source.tagDigest({ ...from, tag }, signal),
-      target.tagDigest({ ...to, tag }, signal),
+      target.tagDigest({ ...to, tag: at }, signal),
     ]);
     if (digest === undefined) return missing(tag);
     const expected = await expectedAt({ ...from, tag }, digest, parts, signal);
-    if (atTarget === undefined) return { tag, digest, expected };
+    const named = { tag, ...(at !== tag && { targetTag: at }), digest, expected };
+    if (atTarget === undefined) return named;
     const ungated = atTarget === expected && !(await hasReleaseRecords(atTarget, parts, signal));
-    return { tag, digest, expected, atTarget, ...(ungated && { ungated }) };
+    return { ...named, atTarget, ...(ungated && { ungated }) };
   };
   const failed = ({ code: reason, message, transient }: Fault) =>
     ({ tag, action: 'Fail', reason, message, transient }) as const;

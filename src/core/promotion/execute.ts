@@ -5,7 +5,7 @@ import { orFault } from './concurrency.ts';
 import { discover } from './discover.ts';
 import type { ListTags } from './graph/walk.ts';
 import { mirrorSteps } from './mirror.ts';
-import type { Discovery, PlannedImage, Resolved } from './plan.ts';
+import { tagAtTarget, type Discovery, type PlannedImage, type Resolved } from './plan.ts';
 import { promoteSteps } from './promote.ts';
 import type { SeenBook } from './records/first-seen.ts';
 import { plannedResult, type ImageResult } from './result.ts';
@@ -103,7 +103,7 @@ export function createExecution(parts: ExecutionParts): Execution {
           taskOf: (one) => ({
             planned: one,
             image: { ...from, tag: one.tag, digest: one.digest },
-            to: { ...to, tag: one.tag },
+            to: { ...to, tag: tagAtTarget(one) },
             targetIsNew: (until) => isNew(one, until),
           }),
           requests: (tag) => requests.get(tag),
@@ -160,8 +160,8 @@ function tagsIn(planned: readonly PlannedImage[]): NonNullable<StepParts['tagsOf
 
 function asArrived(planned: PlannedImage): PlannedImage {
   if (planned.action !== 'Move') return planned;
-  const { repository, tag, digest, expected } = planned;
-  const arrived = { repository, tag, digest, expected, atTarget: expected };
+  const { repository, tag, targetTag, digest, expected } = planned;
+  const arrived = { repository, tag, targetTag, digest, expected, atTarget: expected };
   return { ...definedFields(arrived), action: 'UpToDate', tidy: true };
 }
 
@@ -200,8 +200,11 @@ async function arrivedOf(
     ({ action, atTarget, expected }) => action === 'Move' && atTarget !== expected,
   );
   const found = await Promise.all(
-    moving.map(({ tag, expected }) =>
-      limit(async () => ((await target.tagDigest({ ...to, tag }, signal)) === expected ? [tag] : [])),
+    moving.map((one) =>
+      limit(async () => {
+        const now = await target.tagDigest({ ...to, tag: tagAtTarget(one) }, signal);
+        return now === one.expected ? [one.tag] : [];
+      }),
     ),
   );
   return new Set(found.flat());

@@ -4,6 +4,7 @@ import { isKeptTag, orFault } from './concurrency.ts';
 import { saysNothing } from './graph/carried.ts';
 import type { ImageNode } from './graph/nodes.ts';
 import { subjectOf } from './records/artifact.ts';
+import { tagAtTarget } from './plan.ts';
 import type { HistoryBook } from './records/history.ts';
 import { findQuarantineFlag, QUARANTINE_TYPE, quarantineFlag } from './records/marks.ts';
 import type { TargetRegistry } from './ports.ts';
@@ -157,9 +158,11 @@ const MAX_PLATFORM_NAME = 64;
 
 /** Writes the arrival into the history of the mirror, so that it is not pulled in again once it has been promoted and deleted. */
 function rememberStep({ startedAt, run }: StepParts, history: HistoryBook, { force }: MirrorSpec): Step {
-  return step('remember', async ({ image: { digest }, planned: { tag, action } }, learned, signal) => {
+  return step('remember', async ({ image: { digest }, planned }, learned, signal) => {
+    const { tag, action } = planned;
+    const destTag = tagAtTarget(planned);
     if (history.has({ tag, digest }) && (action === 'UpToDate' || !force)) return { status: 'skipped' };
-    const arrival = { sourceTag: tag, sourceDigest: digest, destTag: tag, syncedAt: startedAt, run, force };
+    const arrival = { sourceTag: tag, sourceDigest: digest, destTag, syncedAt: startedAt, run, force };
     // The image has arrived, and has not failed because its arrival cannot be written down.
     const kept = (fault: Fault): { readonly why: string } => {
       if (!isKeptTag(fault)) throw fault;

@@ -8,6 +8,8 @@ export interface Candidate {
   /** The repository at the source, where a promotion takes from many. */
   readonly repository?: string;
   readonly tag: string;
+  /** What the tag is called at the target, where it is called otherwise. */
+  readonly targetTag?: string;
   readonly digest: Digest;
   /** The digest that it will have at the target: another one where platforms are left out of an index. */
   readonly expected: Digest;
@@ -83,7 +85,8 @@ export function planRun(
 }
 
 function actionFor(candidate: Candidate, { onTagExists, mirroredBefore, tidies }: PlanRules): PlannedAction {
-  const { atTarget, expected, tag, ungated } = candidate;
+  const { atTarget, expected, ungated } = candidate;
+  const tag = tagAtTarget(candidate);
   if (atTarget === expected) return ungated ? { action: 'Move' } : { action: 'UpToDate', tidy: tidies };
   if (atTarget === undefined) {
     if (!mirroredBefore?.(candidate)) return { action: 'Move' };
@@ -107,6 +110,11 @@ function actionFor(candidate: Candidate, { onTagExists, mirroredBefore, tidies }
 export function rowName({ repository, tag }: Pick<UnplannedImage, 'repository' | 'tag'>): string {
   if (repository === undefined) return tag;
   return tag === '' ? repository : `${repository}:${tag}`;
+}
+
+/** What the tag of an image is called at the target. */
+export function tagAtTarget({ tag, targetTag = tag }: Pick<UnplannedImage, 'tag' | 'targetTag'>): string {
+  return targetTag;
 }
 
 /** A digest as messages show it. */

@@ -10,6 +10,7 @@ export type AttachmentCounts = NonNullable<RunImage['attachments']>;
 type Shared =
   | 'repository'
   | 'tag'
+  | 'targetTag'
   | 'decision'
   | 'transient'
   | 'message'
@@ -55,11 +56,12 @@ const DECIDED = {
 
 /** The result for an image for which no step was run: nothing moved. */
 export function plannedResult(planned: PlannedImage): ImageResult {
-  const { repository, tag, digest, expected } = planned;
+  const { repository, tag, targetTag, digest, expected } = planned;
   const { reason, message } = 'reason' in planned ? planned : {};
   return definedFields({
     repository,
     tag,
+    targetTag,
     digest,
     targetDigest: expected === digest ? undefined : expected,
     decision: DECIDED[planned.action],

@@ -23,11 +23,12 @@ type PendingImage = NonNullable<ImagePromotionRunStatus['pending']>[number];
 
 /** The row of a status for a pin. Only images with work are pinned. */
 export function pendingImage({ planned, gateHash }: Pin): PendingImage {
-  const { repository, tag, digest, expected, atTarget } = planned;
+  const { repository, tag, targetTag, digest, expected, atTarget } = planned;
   const action = actionOf(planned);
   return {
     repository,
     tag,
+    targetTag,
     digest,
     expected: expected === digest ? undefined : expected,
     atTarget,
@@ -47,6 +48,7 @@ export function readPins({
 function readPin({
   repository,
   tag,
+  targetTag,
   action,
   gateHash,
   ...row
@@ -56,7 +58,10 @@ function readPin({
   const atTarget = parseDigest(row.atTarget);
   if (tag === undefined || !digest || !expected || (row.atTarget !== undefined && !atTarget))
     return undefined;
-  const planned = plannedBy(action, definedFields({ repository, tag, digest, expected, atTarget }));
+  const planned = plannedBy(
+    action,
+    definedFields({ repository, tag, targetTag, digest, expected, atTarget }),
+  );
   return planned && { planned, ...(gateHash !== undefined && { gateHash }) };
 }
 
@@ -89,10 +94,10 @@ function actionOf(planned: Resolved): PendingImage['action'] {
 }
 
 function plannedBy(action: string | undefined, candidate: Candidate): Resolved | undefined {
-  const { tag, atTarget, expected } = candidate;
+  const { tag, targetTag = tag, atTarget, expected } = candidate;
   if (action === 'Tidy') return { ...candidate, action: 'UpToDate', tidy: true };
   if (action !== 'Move' && action !== 'Backup') return undefined;
   if (atTarget === expected) return { ...candidate, ungated: true, action: 'Move' };
   const moved: Resolved = { ...candidate, action: 'Move', ...(atTarget && { overwrites: atTarget }) };
-  return action === 'Backup' && atTarget ? { ...moved, backup: backupTag(tag, atTarget) } : moved;
+  return action === 'Backup' && atTarget ? { ...moved, backup: backupTag(targetTag, atTarget) } : moved;
 }

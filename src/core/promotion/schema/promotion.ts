@@ -10,6 +10,7 @@ import {
 } from '../../policy/index.ts';
 import { choice, flag, list, localRef, objectName } from './parts.ts';
 import { attachmentsSchema, platformsSchema, repositoriesSchema, tagsSchema } from './selection.ts';
+import { targetTagSchema } from './selection.ts';
 
 const url = z
   .string()
@@ -171,8 +172,9 @@ const RULES = {
 export const promotionSpecSchema = z
   .strictObject({
     source: source.describe('Where images come from.'),
-    target: target.describe('Where they go; tags keep their names.'),
+    target: target.describe('Where they go; tags keep their names, unless `targetTag` says otherwise.'),
     tags: tagsSchema.describe('Which tags.'),
+    targetTag: targetTagSchema,
     platforms: platformsSchema
       .default({ keep: [], missing: 'Fail' })
       .describe('Which platforms of an image.'),

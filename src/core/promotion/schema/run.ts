@@ -48,6 +48,10 @@ export const fromRepository = z
     'The repository at the source, where there are many; an entry of `source.repositories` that could not be read.',
   );
 
+const targetTag = tag
+  .optional()
+  .describe('What the tag is called at the target, where it is called otherwise.');
+
 /** One image of a run, as its status lists it. */
 export const runImageSchema = z.strictObject({
   repository: fromRepository,
@@ -56,6 +60,7 @@ export const runImageSchema = z.strictObject({
     .max(128)
     .regex(/^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/, 'is no tag')
     .describe('Empty for a row about a repository as a whole.'),
+  targetTag,
   source: digest.optional().describe('Digest at the source; absent if it could not be resolved.'),
   target: digest.optional().describe('Digest at the target, where it is another one.'),
   decision: z.enum(DECISIONS),
@@ -139,6 +144,7 @@ const plan = z.strictObject({
 const pendingImage = z.strictObject({
   repository: fromRepository,
   tag,
+  targetTag,
   digest: digest.describe('Digest at the source.'),
   expected: digest.optional().describe('Digest that it will have at the target, where it is another one.'),
   atTarget: digest

@@ -75,6 +75,22 @@ export const tagsSchema = z
     ),
   );
 
+/** Longest template of a tag, in characters: what it adds leaves room for the tags of real images. */
+const MAX_TEMPLATE_LENGTH = 64;
+
+/** What a tag is called at the target. */
+export const targetTagSchema = z
+  .string()
+  .max(MAX_TEMPLATE_LENGTH)
+  .regex(
+    /^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*)?\{(?:tag|version)\}[A-Za-z0-9_.-]*$/,
+    'is no template such as {tag}-acme: one {tag} or {version}, and around it letters, digits, "_", "." and "-"',
+  )
+  .optional()
+  .describe(
+    'What a tag is called at the target, e.g. `{tag}-acme`: `{tag}` stands for the tag of the source, `{version}` for the same without a `v` before a digit. Absent: as at the source. A tag that would be too long, reserved or the same as that of another image is reported in the plan, and not promoted.',
+  );
+
 /**
  * Most repositories of one promotion: each is opened, planned and run by itself, and has at least one row in a plan. More are for a
  * second object.

@@ -1,4 +1,5 @@
-import { digestAlgorithm, digestHex, type Digest, type ImageRef } from '../../model/index.ts';
+import { digestAlgorithm, digestHex, isTag, parsed, problem } from '../../model/index.ts';
+import type { Digest, ImageRef, Parsed } from '../../model/index.ts';
 
 /** The tag under which a repository lists which digests were seen first, and when. */
 export const FIRST_SEEN_TAG = 'pratique-first-seen';
@@ -28,6 +29,30 @@ export function namesNoImage(tag: string): boolean {
 /** The digest that a fallback tag is about, by its form; `undefined` for another tag. Of sha512 the tag has only a part. */
 export function fallbackSubject(tag: string): string | undefined {
   return /^sha256-[a-f0-9]{64}$/.test(tag) ? tag.replace('-', ':') : undefined;
+}
+
+/** What the template of a tag consists of. */
+const TEMPLATE = /^(.*)\{(tag|version)\}(.*)$/;
+
+/** The tag that an image of this tag gets at the target, or why it cannot be promoted under that. */
+export function targetTagOf(template: string | undefined, tag: string): Parsed<string> {
+  const [, before = '', what, after = ''] = TEMPLATE.exec(template ?? '') ?? [];
+  if (what === undefined) return parsed(tag);
+  const at = `${before}${what === 'version' ? tag.replace(/^v(?=\d)/, '') : tag}${after}`;
+  if (!isTag(at)) return problem('targetTag', `would make the tag longer than ${MAX_TAG} characters`);
+  return isReservedTag(at)
+    ? problem('targetTag', `would make it ${at}, which is a tag of signatures or records`)
+    : parsed(at);
+}
+
+/** The tags of the source of which one at the target may have come. */
+export function sourceTagsOf(template: string | undefined, at: string): readonly string[] {
+  const [, before = '', what, after = ''] = TEMPLATE.exec(template ?? '') ?? [];
+  if (what === undefined) return [at];
+  const isLong = at.length > before.length + after.length;
+  if (!isLong || !at.startsWith(before) || !at.endsWith(after)) return [];
+  const tag = at.slice(before.length, at.length - after.length);
+  return what === 'version' && /^\d/.test(tag) ? [tag, `v${tag}`] : [tag];
 }
 
 /** Characters of a digest in a backup tag: enough to be one of a kind within a repository. */

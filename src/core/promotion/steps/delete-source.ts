@@ -6,6 +6,7 @@ import { short } from '../plan.ts';
 import type { TargetRegistry } from '../ports.ts';
 import { QUARANTINE_TYPE } from '../records/marks.ts';
 import { gatherImage } from './copy.ts';
+import { targetTagOf } from '../selection/reserved-tags.ts';
 import { closureOf, MAX_CLOSURE, otherHolders, type About, type SourceNode } from './source-closure.ts';
 import { step, type ImageTask, type Learned, type Step, type StepOutcome, type StepParts } from './step.ts';
 
@@ -129,15 +130,17 @@ async function isTakenAlong(
 async function arrivedTags(
   tags: readonly string[],
   { image, to, planned }: Leaving,
-  { source, target }: Parts,
+  { source, target, spec }: Parts,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
   const arrived = new Set<string>();
   for (const tag of tags.filter((one) => one !== image.tag)) {
     const place = { registry: image.registry, repository: image.repository, tag };
+    const at = targetTagOf(spec.targetTag, tag);
+    if (!at.ok) continue;
     const [there, here] = await Promise.all([
       source.tagDigest(place, signal),
-      target.tagDigest({ registry: to.registry, repository: to.repository, tag }, signal),
+      target.tagDigest({ registry: to.registry, repository: to.repository, tag: at.value }, signal),
     ]);
     if (there === image.digest && here === planned.expected) arrived.add(tag);
   }

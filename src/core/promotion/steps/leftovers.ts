@@ -1,6 +1,6 @@
 import { Fault, parseDigest, pin, type Digest } from '../../model/index.ts';
 import { findQuarantineFlag } from '../records/marks.ts';
-import { fallbackSubject } from '../selection/reserved-tags.ts';
+import { fallbackSubject, sourceTagsOf } from '../selection/reserved-tags.ts';
 import { selectInTime } from '../selection/select.ts';
 import { deleteRest } from './delete-source.ts';
 import type { StepParts } from './step.ts';
@@ -44,12 +44,16 @@ async function goneFrom(
   { target, to, spec, selectElsewhere }: Parts,
   signal: AbortSignal,
 ): Promise<readonly Digest[]> {
-  const present = (await target.tags(to, signal)) ?? [];
-  const named = await selectInTime(to, { present, spec: spec.tags }, selectElsewhere);
+  const places = new Map(
+    ((await target.tags(to, signal)) ?? []).flatMap((at) =>
+      sourceTagsOf(spec.targetTag, at).map((tag) => [tag, at] as const),
+    ),
+  );
+  const named = await selectInTime(to, { present: [...places.keys()], spec: spec.tags }, selectElsewhere);
   const there = new Set(tags);
   const gone = named.ok ? named.value.tags.filter((tag) => !there.has(tag)) : [];
   const digests = await Promise.all(
-    gone.slice(0, MAX_GONE).map((tag) => target.tagDigest({ ...to, tag }, signal)),
+    gone.slice(0, MAX_GONE).map((tag) => target.tagDigest({ ...to, tag: places.get(tag) }, signal)),
   );
   return digests.flatMap((digest) => digest ?? []);
 }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { pin, type Manifest } from '../../model/index.ts';
 import { durationMs } from '../../policy/index.ts';
+import { tagAtTarget } from '../plan.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
 import type { PromoteSpec, TagSelection } from '../schema.ts';
@@ -28,7 +29,8 @@ export function supersedeStep(
   { endOfLifeAfter }: NonNullable<PromoteSpec['supersede']>,
 ): Step {
   const endsAt = new Date(startedAt.getTime() + durationMs(endOfLifeAfter));
-  return step('supersede', async ({ to, planned: { tag } }, _, signal) => {
+  return step('supersede', async ({ to, planned }, _, signal) => {
+    const tag = tagAtTarget(planned);
     const version = wholeVersion(tag, rules);
     if (!version) return { status: 'skipped' };
     const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);

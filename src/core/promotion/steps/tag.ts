@@ -1,6 +1,6 @@
 import { formatReference, pin, type Digest, type ImageRef } from '../../model/index.ts';
 import { orFault } from '../concurrency.ts';
-import { short } from '../plan.ts';
+import { short, tagAtTarget } from '../plan.ts';
 import { blocked, step, type Step, type StepOutcome, type StepParts, type TagSeen } from './step.ts';
 
 /**
@@ -38,7 +38,7 @@ export function tagStep(parts: StepParts): Step {
     if (now === graph.root.manifest.digest) return { status: 'skipped' };
     const { overwrites: before, backup } =
       planned.action === 'Move' ? planned : { overwrites: planned.atTarget };
-    if (now !== before) return blocked('TargetMoved', moved(planned.tag, before, now));
+    if (now !== before) return blocked('TargetMoved', moved(tagAtTarget(planned), before, now));
     if (backup !== undefined && before !== undefined) {
       const content = await target.content(pin(to, before), signal);
       // Gone between two requests: there is nothing left to keep, and the tag is ours.
