@@ -31,13 +31,16 @@ export function fallbackSubject(tag: string): string | undefined {
   return /^sha256-[a-f0-9]{64}$/.test(tag) ? tag.replace('-', ':') : undefined;
 }
 
-/** What the template of a tag consists of. */
-const TEMPLATE = /^(.*)\{(tag|version)\}(.*)$/;
+/** What is written around the tag in a template, and which form of the tag is meant. */
+function partsOf(template = '{tag}'): Readonly<Record<'before' | 'what' | 'after', string>> {
+  const [, before = '', what = '', after = ''] = /^(.*)\{(tag|version)\}(.*)$/.exec(template) ?? [];
+  return { before, what, after };
+}
 
 /** The tag that an image of this tag gets at the target, or why it cannot be promoted under that. */
 export function targetTagOf(template: string | undefined, tag: string): Parsed<string> {
-  const [, before = '', what, after = ''] = TEMPLATE.exec(template ?? '') ?? [];
-  if (what === undefined) return parsed(tag);
+  if (template === undefined) return parsed(tag);
+  const { before, what, after } = partsOf(template);
   const at = `${before}${what === 'version' ? tag.replace(/^v(?=\d)/, '') : tag}${after}`;
   if (!isTag(at)) return problem('targetTag', `would make the tag longer than ${MAX_TAG} characters`);
   return isReservedTag(at)
@@ -47,8 +50,7 @@ export function targetTagOf(template: string | undefined, tag: string): Parsed<s
 
 /** The tags of the source of which one at the target may have come. */
 export function sourceTagsOf(template: string | undefined, at: string): readonly string[] {
-  const [, before = '', what, after = ''] = TEMPLATE.exec(template ?? '') ?? [];
-  if (what === undefined) return [at];
+  const { before, what, after } = partsOf(template);
   const isLong = at.length > before.length + after.length;
   if (!isLong || !at.startsWith(before) || !at.endsWith(after)) return [];
   const tag = at.slice(before.length, at.length - after.length);

@@ -113,7 +113,7 @@ describe('promotions that name tags otherwise', () => {
       '1.0-acme',
       row?.action === 'Move' ? row.backup : '',
     ]);
-    const pin = row && row.action === 'Move' && pendingImage({ planned: row });
+    const pin = row?.action === 'Move' && pendingImage({ planned: row });
     expect(pin && readPins({ pending: [pin] })[0]?.planned).to.deep.equal(row);
   });
 
