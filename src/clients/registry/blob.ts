@@ -42,7 +42,7 @@ export async function openBlob(
 }
 
 /**
- * The same of the registry alone; or, where it sends whoever asks to a host to which anyone may be sent, that address: public or
+ * The same of the registry alone; or, where it sends the caller to a host to which anyone may be sent, that address: public or
  * named by an administrator, without a login, and over https wherever the registry is.
  */
 export async function openBlobOrPlace(

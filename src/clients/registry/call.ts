@@ -89,7 +89,7 @@ export interface Answer {
   readonly body: Dispatcher.ResponseData['body'];
   /** Where it came from, after any redirects. */
   readonly url: URL;
-  /** Where the registry sends whoever asks; the body is discarded. */
+  /** Where the registry sends the caller; the body is discarded. */
   readonly passedOn?: URL;
 }
 

@@ -40,6 +40,10 @@ const LONG: readonly string[] = [
   'test/e2e/crash.test.ts',
   'test/e2e/promotions/job-rights.test.ts',
   'test/e2e/chart/path-upgrade.test.ts',
+  'test/e2e/audit.test.ts',
+  'test/e2e/doctor.test.ts',
+  'test/e2e/soak.test.ts',
+  'test/e2e/promotions/rejudge.test.ts',
 ];
 
 /**

@@ -27,7 +27,7 @@ export interface SideRegistry extends TargetRegistry {
    */
   repositories(place: ImageRef, signal: AbortSignal): Promise<readonly string[] | undefined>;
   /**
-   * As `openBlob`; or, where the registry sends whoever asks elsewhere, that address. It has no login, and its host is public or named
+   * As `openBlob`; or, where the registry sends the caller elsewhere, that address. It has no login, and its host is public or named
    * by an administrator; other redirects are followed.
    */
   openBlobOrPlace(
