@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto';
 import { digestAlgorithm, digestHex, type Descriptor } from '../core/model/index.ts';
-
-/** The part of a blob that a client asked for, in bytes; `end` is the first one that it does not want. */
-export interface Part {
-  readonly start: number;
-  readonly end: number;
-}
+import type { BlobStore, Part, StoredBlob } from './ports.ts';
 
 /**
  * Reads a `Range` header (RFC 9110, section 14.2). Several ranges at once, other units and what cannot be read are ignored, as the
@@ -54,6 +49,30 @@ export async function* provenBytes(
     throw new Error(`a blob has another digest than ${digest}`);
   }
   yield last;
+}
+
+/** The bytes of a part that a store has, proven as those of an upstream are; wrong ones are removed from it. `undefined` = it has none. */
+export async function storedBytes(
+  store: BlobStore,
+  blob: Pick<Descriptor, 'digest' | 'size'>,
+  part: Part,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const stored = await store.open(blob, part);
+  return stored && provenFrom(stored, blob, part);
+}
+
+async function* provenFrom(
+  { bytes, prove, drop }: StoredBlob,
+  blob: Pick<Descriptor, 'digest' | 'size'>,
+  part: Part,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* provenBytes(bytes, blob, part);
+  } catch (error) {
+    await drop();
+    throw error;
+  }
+  if (part.start === 0 && part.end === blob.size) prove();
 }
 
 /** The first bytes, so many. */

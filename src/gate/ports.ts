@@ -1,6 +1,6 @@
 import type { Access } from '../core/evidence/index.ts';
 import type { JudgeQuestion } from '../core/evidence/index.ts';
-import type { Clock, Fact, ImageRef, JudgedImage } from '../core/model/index.ts';
+import type { Clock, Descriptor, Fact, ImageRef, JudgedImage } from '../core/model/index.ts';
 import type { CompiledPolicy, Labels } from '../core/policy/index.ts';
 import type { SideRegistry, SourceRegistry } from '../core/promotion/index.ts';
 
@@ -52,6 +52,32 @@ export interface PullEvent {
   readonly milliseconds: number;
 }
 
+/** Blobs that were handed out before, by digest. It knows nothing of who may have them. */
+export interface BlobStore {
+  /** Whether it is worth opening. */
+  readonly has: (blob: Pick<Descriptor, 'digest' | 'size'>, part: Part) => Promise<boolean>;
+  /** `undefined` = it is read from the upstream. */
+  readonly open: (blob: Pick<Descriptor, 'digest' | 'size'>, part: Part) => Promise<StoredBlob | undefined>;
+  /** Hands proven bytes on, and keeps them. */
+  readonly keep: (
+    blob: Pick<Descriptor, 'digest' | 'size'>,
+    bytes: AsyncIterable<Uint8Array>,
+  ) => AsyncIterable<Uint8Array>;
+}
+
+/** Bytes as they were stored, not proven, and what became of them. */
+export interface StoredBlob {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly prove: () => void;
+  readonly drop: () => Promise<void>;
+}
+
+/** The part of a blob that a client asked for, in bytes; `end` is the first one that it does not want. */
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What the gate needs from outside. */
 export interface GatePorts {
   /** Whether all policies were read: before, only what the settings exempt is handed out. */
@@ -66,6 +92,8 @@ export interface GatePorts {
     },
   ) => Promise<readonly JudgedImage[]>;
   readonly upstreams: readonly Upstream[];
+  /** Absent = blobs are not kept. */
+  readonly store?: BlobStore | undefined;
   readonly clock: Clock;
   readonly onPull: (event: PullEvent) => void;
   readonly report: (error: unknown) => void;

@@ -9,7 +9,7 @@ import type {
   PinnedRef,
 } from '../core/model/index.ts';
 import { errorAnswer, type GateAnswer } from './answer.ts';
-import { partOf, provenBytes } from './blob.ts';
+import { partOf, provenBytes, storedBytes } from './blob.ts';
 import { createContents } from './contents.ts';
 import { referrersAnswer, tagsAnswer } from './lists.ts';
 import { missAnswers } from './missing/answer.ts';
@@ -145,7 +145,7 @@ export function createPuller(
     let refusal: Outcome | undefined;
     for (const { by, descriptor } of parts()) {
       const admission = await judgeDigest(pin(image, by), request);
-      if (admission.kind === 'admitted' || rules.dryRun) return blobAnswer(image, descriptor, request, rules);
+      if (admission.kind === 'admitted' || rules.dryRun) return blobAnswer(image, descriptor, request, ports);
       refusal ??= admission.kind === 'absent' ? undefined : refusalOf(admission, asked);
     }
     return refusal ?? plain(errorAnswer('BLOB_UNKNOWN', NOT_LISTED));
@@ -223,7 +223,7 @@ async function blobAnswer(
   image: PinnedRef,
   { size, mediaType }: Pick<Descriptor, 'size' | 'mediaType'>,
   { reader: { registry }, range, isHead, signal, clientGone }: Request,
-  { redirects }: Pick<GateRules, 'redirects'>,
+  { rules: { redirects }, store }: Pick<GatePorts, 'store'> & { readonly rules: GateRules },
 ): Promise<Outcome> {
   const part = partOf(range, size);
   if (!part)
@@ -249,6 +249,11 @@ async function blobAnswer(
     return { about, answer: { status, headers } };
   }
   const blob = { mediaType, digest, size, annotations: {} };
+  const isStored = store && (await store.has(blob, part));
+  // A stored blob says nothing about who may read it: the upstream is asked each time, with the logins of this request.
+  if (isStored && !(await registry.hasBlob(image, digest, signal))) return absent('BLOB_UNKNOWN', image);
+  const stored = isStored ? await storedBytes(store, blob, part) : undefined;
+  if (stored) return { about, answer: { status, headers, body: stored } };
   const bytes = await inTime(signal, (late) => {
     const end = AbortSignal.any([clientGone, late]);
     return redirects === 'Pass'
@@ -258,7 +263,7 @@ async function blobAnswer(
   if (!bytes) return absent('BLOB_UNKNOWN', image);
   if (bytes instanceof URL) return { about, answer: redirectTo(bytes, digest) };
   const proven = provenBytes(bytes, blob, part, () => registry.refute?.(image, blob));
-  return { about, answer: { status, headers, body: proven } };
+  return { about, answer: { status, headers, body: store && isWhole ? store.keep(blob, proven) : proven } };
 }
 
 /** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Serving } from '../cli/index.ts';
-import { readText } from '../clients/files/index.ts';
+import { openBlobCache, readText } from '../clients/files/index.ts';
 import { operationsPages, type Server } from '../clients/http-server/index.ts';
 import { openCluster, watchCollection } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
@@ -143,14 +143,15 @@ type Answer = ReturnType<typeof createGate>;
 /** Makes what answers pulls. Problems are those of files that the settings name. */
 async function openAnswer(
   gate: GateSettings,
-  { settings, telemetry }: Opening,
+  { settings, telemetry, log }: Opening,
   rules: Rules,
   judging: OpenJudging,
 ): Promise<Parsed<Answer>> {
   const { callers, tokenSecretFile, publicUrl } = gate;
   const secret = tokenSecretFile === undefined ? parsed(undefined) : await readText(tokenSecretFile);
   const upstreams = await openUpstreams(gate.upstreams, { ...judging, clock, readText, pullSecretLogins });
-  if (!secret.ok || !upstreams.ok) return failed([secret, upstreams]);
+  const store = await openBlobCache(gate.cache, { clock, log });
+  if (!secret.ok || !upstreams.ok || !store.ok) return failed([secret, upstreams, store]);
   const tokens = createTokens(
     secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value),
     clock,
@@ -162,6 +163,7 @@ async function openAnswer(
   return parsed(
     createGate({
       ...{ ...rules, clock, judge: judging.judge, upstreams: upstreams.value, rules: gate, tokens },
+      store: store.value,
       ...{ onPull: telemetry.onPull, report: telemetry.report },
       isReady: () => rules.waitingFor().length === 0,
       publicUrl: publicUrl ?? (isPlain(gate) ? 'http' : 'https'),

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { matchesDigest, type Descriptor } from '../../core/model/index.ts';
 import { discard } from '../http/index.ts';
+import { collectAfter } from '../io/index.ts';
 import { drop, faultOfRefusal, header, isAbsent, readBody, refuseCompressed } from './answer.ts';
 import { send, urlIn, type Answer, type Ask, type Call } from './call.ts';
 import { fault, faultOfError, misbehaved } from './fault.ts';
@@ -91,21 +92,6 @@ function firstByte(call: Call, answer: Answer, offset: number): number {
   if (first === offset) return first;
   drop(answer);
   throw misbehaved(call, 'it sent another part of the blob than was asked for');
-}
-
-/**
- * Bytes of blobs, of all together, after which their buffers are collected, where Node.js lets itself be asked (`--expose-gc`). Each read has a new one, of
- * 64 KiB, which the collection of young objects frees in less than a millisecond. V8 by itself waits for some 64 MiB of them and then
- * marks the whole heap, each time: a third of the processor time of a large blob, and most of its memory.
- */
-const COLLECTED_BYTES = 4 * 1024 * 1024;
-let uncollected = 0;
-
-function collectAfter(bytes: number): void {
-  uncollected += bytes;
-  if (uncollected < COLLECTED_BYTES) return;
-  uncollected = 0;
-  globalThis.gc?.({ type: 'minor' });
 }
 
 async function* bytesOf(call: Call, answer: Answer, skip: number): AsyncGenerator<Uint8Array> {

@@ -95,6 +95,17 @@ export const gate = z.strictObject({
   redirects: z.enum(['Follow', 'Pass']).default('Follow'),
   /** Downloads from one host at a time; more wait. Each takes some hundred KiB, however large the blob is and however slow the client. */
   downloadsPerHost: z.int().min(1).max(2_048).default(512),
+  /**
+   * Blobs that were handed out are kept in this folder, and read from it for those who may have them. Other processes may share it.
+   * Absent = none is kept.
+   */
+  cache: z
+    .strictObject({
+      folder: path,
+      /** Of all blobs in it, about; those not used for longest make room. */
+      maxBytes: z.int().min(1_048_576),
+    })
+    .optional(),
   /** How long downloads get to end after the process was asked to stop. */
   drainMs: milliseconds.default(300_000),
 });

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { constants, type BigIntStats } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestAlgorithm, digestHex } from '../../core/model/index.ts';
+import { collectAfter } from '../io/index.ts';
+import type { Blob, BlobCache, BlobCacheOptions, Part, StoredBlob } from './cache.ts';
+
+/** Bytes of one read: twice what a network brings, and little for hundreds of readers. */
+const READ_BYTES = 128 * 1024;
+/** What is over the limit goes down to this share of it, so that the folder is listed seldom. */
+const AFTER_EVICTION = 0.9;
+/** Share of the limit that is written before the folder is listed again: other processes write there, too. */
+const OTHERS = 0.1;
+/** Milliseconds after which an unfinished file without a write is one of a process that has died. */
+const ABANDONED_MS = 3_600_000;
+/** Milliseconds for which the folder is not written after it could not be: a full disk takes a while to be noticed. */
+const REST_MS = 60_000;
+/** Milliseconds in which one use of a file is written down. */
+const TOUCH_MS = 60_000;
+/** Files of which is remembered that they were proven. */
+const MAX_PROVEN = 10_000;
+/** No link is followed, and a pipe does not block. */
+const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Opens the folder, and makes it where there is none. Rejects with the system's error. */
+export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> {
+  const { folder, maxBytes, clock, onTrouble } = options;
+  const [unfinished, stored] = [join(folder, 'unfinished'), join(folder, 'blobs')];
+  for (const one of [unfinished, stored]) await mkdir(one, { recursive: true, mode: 0o700 });
+  const proven = new Map<string, string>();
+  const writing = new Map<string, number>();
+  const now = (): number => clock().getTime();
+  /** Bytes of all files as far as it is known, and those written here since the folder was listed. */
+  let [used, written] = [0, 0];
+  let restUntil = 0;
+  let evicting: Promise<void> | undefined;
+
+  const pathOf = ({ digest }: Blob): string => {
+    const hex = digestHex(digest);
+    return join(stored, `${digestAlgorithm(digest)}-${hex.slice(0, 2)}`, hex);
+  };
+  const failed = (error: unknown): void => {
+    if (restUntil === 0) onTrouble(error);
+    restUntil = now() + REST_MS;
+  };
+  const note = (digest: string, file: BigIntStats): void => {
+    const [oldest] = proven.keys();
+    if (proven.size >= MAX_PROVEN && oldest !== undefined) proven.delete(oldest);
+    proven.set(digest, stampOf(file));
+  };
+
+  /** Removes what was not used for longest, until there is room. What others read stays readable for them. */
+  const evict = async (): Promise<void> => {
+    const files = (await filesBelow(stored)).toSorted((a, b) => a.usedAt - b.usedAt);
+    const underWay = [...writing.values()].reduce((sum, size) => sum + size, 0);
+    used = files.reduce((sum, { size }) => sum + size, underWay);
+    written = 0;
+    const limit = used > maxBytes ? maxBytes * AFTER_EVICTION : maxBytes;
+    for (const { path, size } of files) {
+      if (used <= limit) break;
+      await unlink(path).catch(() => undefined);
+      used -= size;
+    }
+    for (const { path, writtenAt } of await filesBelow(folder, 'unfinished'))
+      if (now() - writtenAt > ABANDONED_MS) await unlink(path).catch(() => undefined);
+  };
+  const makeRoom = async (): Promise<void> => {
+    if (used <= maxBytes && written <= maxBytes * OTHERS) return;
+    evicting ??= evict().finally(() => (evicting = undefined));
+    await evicting;
+  };
+
+  /** Begins a file that is not there yet; `undefined` where none is begun. */
+  const begin = async (blob: Blob): Promise<Unfinished | undefined> => {
+    const { digest, size } = blob;
+    if (size > maxBytes || writing.has(digest) || now() < restUntil) return undefined;
+    writing.set(digest, size);
+    used += size;
+    written += size;
+    const path = join(unfinished, randomUUID());
+    const end = async (handle: FileHandle | undefined, isStored: boolean): Promise<void> => {
+      writing.delete(digest);
+      if (!isStored) used -= size;
+      await handle?.close().catch(() => undefined);
+      if (!isStored) await unlink(path).catch(() => undefined);
+    };
+    try {
+      await makeRoom();
+      const handle = await open(path, 'wx', 0o600);
+      const finish = async (): Promise<void> => {
+        const to = pathOf(blob);
+        await mkdir(join(to, '..'), { recursive: true, mode: 0o700 });
+        await rename(path, to);
+        note(digest, await handle.stat({ bigint: true }));
+        restUntil = 0;
+      };
+      return { handle, finish, end: (isStored) => end(handle, isStored) };
+    } catch (error) {
+      failed(error);
+      await end(undefined, false);
+      return undefined;
+    }
+  };
+
+  async function* keep(blob: Blob, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let file = await begin(blob);
+    let left = blob.size;
+    const giveUp = async (isStored = false): Promise<void> => {
+      const ended = file;
+      file = undefined;
+      await ended?.end(isStored);
+    };
+    try {
+      for await (const piece of bytes) {
+        left -= piece.byteLength;
+        try {
+          // All of it, or an error: a full disk takes a part and refuses the next one.
+          await file?.handle.writeFile(piece);
+          if (left === 0) await file?.finish();
+        } catch (error) {
+          failed(error);
+          await giveUp();
+        }
+        if (left === 0) await giveUp(true);
+        yield piece;
+      }
+    } finally {
+      await giveUp();
+    }
+  }
+
+  /** Whether a file can be the blob; of one that this process has not proven as it is now only the whole is handed out, which the taker proves. */
+  const fits = ({ digest, size }: Blob, { start, end }: Part, file: BigIntStats): boolean => {
+    const isWhole = start === 0 && end === size;
+    return isSized(file, size) && (isWhole || proven.get(digest) === stampOf(file));
+  };
+
+  const opened = async (blob: Blob, part: Part, handle: FileHandle): Promise<StoredBlob | undefined> => {
+    const file = await handle.stat({ bigint: true });
+    const drop = async (): Promise<void> => {
+      proven.delete(blob.digest);
+      await handle.close().catch(() => undefined);
+      await unlink(pathOf(blob)).catch(() => undefined);
+    };
+    if (!isSized(file, blob.size)) await drop();
+    if (!fits(blob, part, file)) return undefined;
+    const isProven = proven.get(blob.digest) === stampOf(file);
+    let stamped = file;
+    if (now() - Number(file.atimeMs) > TOUCH_MS) {
+      await handle.utimes(now() / 1_000, Number(file.mtimeMs) / 1_000).catch(() => undefined);
+      stamped = await handle.stat({ bigint: true });
+      if (isProven) note(blob.digest, stamped);
+    }
+    return { bytes: read(handle, part), prove: () => note(blob.digest, stamped), drop };
+  };
+
+  await evict().catch(failed);
+  return {
+    keep,
+    has: async (blob, part) => {
+      const file = await lstat(pathOf(blob), { bigint: true }).catch(() => undefined);
+      return file !== undefined && fits(blob, part, file);
+    },
+    open: async (blob, part) => {
+      const handle = await open(pathOf(blob), READ_ONLY).catch(() => undefined);
+      const found = handle && (await opened(blob, part, handle).catch(() => undefined));
+      if (!found) await handle?.close().catch(() => undefined);
+      return found;
+    },
+  };
+}
+
+/** A file that grows. */
+interface Unfinished {
+  readonly handle: FileHandle;
+  /** Puts it where it is found. */
+  readonly finish: () => Promise<void>;
+  readonly end: (isStored: boolean) => Promise<void>;
+}
+
+function isSized(file: BigIntStats, size: number): boolean {
+  return file.isFile() && file.size === BigInt(size);
+}
+
+/** What changes with the content of a file, whoever writes it. */
+function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+async function* read(handle: FileHandle, { start, end }: Part): AsyncGenerator<Uint8Array> {
+  try {
+    for (let at = start; at < end;) {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - at));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+      collectAfter(bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+interface File {
+  readonly path: string;
+  readonly size: number;
+  readonly usedAt: number;
+  readonly writtenAt: number;
+}
+
+/** The files in the folders of a folder, or in the one of that name; those that vanish meanwhile are left out. */
+async function filesBelow(folder: string, only?: string): Promise<readonly File[]> {
+  const files: File[] = [];
+  for (const name of only === undefined ? await readdir(folder) : [only])
+    for (const file of await readdir(join(folder, name)).catch(() => [])) {
+      const path = join(folder, name, file);
+      const found = await stat(path).catch(() => undefined);
+      if (found?.isFile())
+        files.push({ path, size: found.size, usedAt: found.atimeMs, writtenAt: found.mtimeMs });
+    }
+  return files;
+}
