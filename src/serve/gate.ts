@@ -163,8 +163,7 @@ async function openAnswer(
   return parsed(
     createGate({
       ...{ ...rules, clock, judge: judging.judge, upstreams: upstreams.value, rules: gate, tokens },
-      store: store.value,
-      ...{ onPull: telemetry.onPull, report: telemetry.report },
+      ...{ onPull: telemetry.onPull, report: telemetry.report, store: store.value },
       isReady: () => rules.waitingFor().length === 0,
       publicUrl: publicUrl ?? (isPlain(gate) ? 'http' : 'https'),
       callers: { ...callers, issuers: callers.oidc, verifyToken, reviewToken: rules.reviewToken },
