@@ -121,6 +121,7 @@ export const SETTINGS = {
     exempt: [`registry.example.com/pratique@sha256:${'0'.repeat(64)}`],
     refusedTags: 'Hidden',
     onMissing: { request: 'platform/node-mirror', anonymous: false },
+    redirects: 'Pass',
     downloadsPerHost: 1,
     drainMs: 1,
   },

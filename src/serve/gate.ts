@@ -152,10 +152,8 @@ async function openAnswer(
   const upstreams = await openUpstreams(gate.upstreams, { ...judging, clock, readText, pullSecretLogins });
   const store = await openBlobCache(gate.cache, { clock, log });
   if (!secret.ok || !upstreams.ok || !store.ok) return failed([secret, upstreams, store]);
-  const tokens = createTokens(
-    secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value),
-    clock,
-  );
+  const key = secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value);
+  const tokens = createTokens(key, clock);
   const verifyToken = createTokenVerifier({
     clock,
     reach: { ...settings.registries, proxies: judging.proxies },

@@ -104,7 +104,7 @@ describe('the cache of the gate', () => {
     }
   });
 
-  it('G61 a stored blob is for those whom the upstream lets read it', async () => {
+  it('G70 a stored blob is for those whom the upstream lets read it', async () => {
     const login = { username: 'jane', password: 'pa55' };
     const registry = await startRegistry({ auth: { kind: 'basic', ...login } });
     const basic = (password: string) => ({
@@ -134,7 +134,7 @@ describe('the cache of the gate', () => {
     }
   });
 
-  it('G62 no digest leads out of the folder', async () => {
+  it('G71 no digest leads out of the folder', async () => {
     const layer = blobsOf(await bench.pushSigned('shop/web', '1.0'))[1]!;
     const secret = await folder.write('secret', 'secret');
     const gate = await bench.start([bench.signed()], cache());

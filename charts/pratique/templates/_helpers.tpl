@@ -182,6 +182,9 @@ app.kubernetes.io/component: gate
 {{- with .Values.image.digest -}}
 {{- $gate = set $gate "exempt" (append (dig "gate" "exempt" (list) $.Values.settings) (printf "%s@%s" $.Values.image.repository .) | uniq) -}}
 {{- end -}}
+{{- if .Values.gate.cache.enabled -}}
+{{- $gate = set $gate "cache" (dict "folder" "/var/cache/pratique/blobs" "maxBytes" (int64 .Values.gate.cache.maxBytes)) -}}
+{{- end -}}
 {{- $_ := unset $settings "webhook" -}}
 {{- mergeOverwrite $settings (dict "gate" $gate) | toYaml -}}
 {{- end }}

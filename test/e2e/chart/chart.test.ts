@@ -61,6 +61,10 @@ const VALUE_SETS: Readonly<Record<string, object>> = {
     gate: { enabled: true, tlsSecret: 'tls', tokenSecret: 'a', autoscaling: { enabled: true } },
     settings: { gate: { upstreams: [{ match: ['docker.io/**'] }], callers: { serviceAccounts: true } } },
   },
+  'the gate with a cache': {
+    gate: { enabled: true, cache: { enabled: true } },
+    settings: { gate: { upstreams: [{ match: ['docker.io/**'] }], redirects: 'Pass' } },
+  },
   'no promotions': { promotions: { enabled: false } },
   'a certificate of your own': {
     certificates: { source: 'Secret', secretName: 'own' },
