@@ -2,9 +2,49 @@ import { randomUUID } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestAlgorithm, digestHex } from '../../core/model/index.ts';
+import { digestAlgorithm, digestHex, type Clock, type Descriptor } from '../../core/model/index.ts';
 import { collectAfter } from '../io/index.ts';
-import type { Blob, BlobCache, BlobCacheOptions, Part, StoredBlob } from './cache.ts';
+
+/** What a blob is known by. */
+type Blob = Pick<Descriptor, 'digest' | 'size'>;
+
+/** From a byte to before another one. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A blob that lies in the folder. Its bytes are what the disk gives: the taker computes the digest. */
+interface StoredBlob {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Notes that they were right: from now on parts of it are handed out. */
+  readonly prove: () => void;
+  /** Removes it, because they were wrong or could not be read. Never rejects. */
+  readonly drop: () => Promise<void>;
+}
+
+/** Blobs in a folder, by digest. No file says who may have it. Several processes may share the folder. */
+export interface BlobCache {
+  /** Whether it lies there, so that `open` is worth trying. Rejects never. */
+  readonly has: (blob: Blob, part: Part) => Promise<boolean>;
+  /**
+   * A blob from `start` to before `end`; `undefined` = it is not there with this size, or a part is asked for of a file that this
+   * process has not proven as it is now. Rejects never. Once opened it can be read to its end, whatever is removed meanwhile.
+   */
+  readonly open: (blob: Blob, part: Part) => Promise<StoredBlob | undefined>;
+  /** Hands bytes on and stores them, which are proven before the last of them comes. What cannot be stored is handed on all the same. */
+  readonly keep: (blob: Blob, bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+}
+
+/** What a cache is made of. */
+interface BlobCacheOptions {
+  readonly folder: string;
+  /** Of all files together. */
+  readonly maxBytes: number;
+  readonly clock: Clock;
+  /** The folder cannot be written; called once until it can be again. */
+  readonly onTrouble: (error: unknown) => void;
+}
 
 /** Bytes of one read: twice what a network brings, and little for hundreds of readers. */
 const READ_BYTES = 128 * 1024;

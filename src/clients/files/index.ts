@@ -1,4 +1,4 @@
 // The file system: reads resources (YAML or JSON, several documents a file) and text from files, folders and standard
 // input, bounded in size and number.
-export { openBlobCache, type BlobCache } from './cache.ts';
+export { openBlobCache } from './cache.ts';
 export { readBytes, readCertificates, readDocuments, readText } from './documents.ts';
