@@ -223,7 +223,7 @@ function isSized(file: BigIntStats, size: number): boolean {
   return file.isFile() && file.size === BigInt(size);
 }
 
-/** What changes with the content of a file, whoever writes it. */
+/** What changes with the content of a file, also by another process. */
 function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
