@@ -24,11 +24,19 @@ export interface Streaming {
   readonly answer: (request: StreamRequest) => Promise<StreamAnswer>;
   /** A body failed before it was whole. */
   readonly onCut: (error: unknown) => void;
+  /** Milliseconds after which a client that does not take a piece is cut off; {@link STALLED_MS} when not given. */
+  readonly stalledMs?: number;
 }
+
+/**
+ * Each download has a place that others may wait for, so that one which hangs must end. A client that writes to a slow disk or to a slow
+ * registry takes a piece of some ten KiB in less.
+ */
+const STALLED_MS = 120_000;
 
 /** Makes the handler of express that writes such answers, as fast as the client reads them. */
 export function streamHandler(
-  { answer, onCut }: Streaming,
+  { answer, ...streaming }: Streaming,
   headersOf: (request: Parameters<RequestHandler>[0]) => ReadonlyMap<string, string>,
 ): RequestHandler {
   return (request, response, next) => {
@@ -38,7 +46,7 @@ export function streamHandler(
     });
     const { method, originalUrl: url } = request;
     answer({ method, url, headers: headersOf(request), signal: gone.signal })
-      .then((given) => write(given, response, onCut))
+      .then((given) => write(given, response, streaming))
       .catch(next);
   };
 }
@@ -46,7 +54,7 @@ export function streamHandler(
 async function write(
   { status, headers, body }: StreamAnswer,
   response: Response,
-  onCut: Streaming['onCut'],
+  { onCut, stalledMs = STALLED_MS }: Omit<Streaming, 'answer'>,
 ): Promise<void> {
   const sent = Object.entries(headers).filter(([, value]) => value !== undefined);
   response.writeHead(status, Object.fromEntries(sent) as Record<string, string>);
@@ -55,7 +63,7 @@ async function write(
     return;
   }
   try {
-    for await (const piece of body) if (!(await isTaken(piece, response))) return;
+    for await (const piece of body) if (!(await isTaken(piece, response, stalledMs))) return;
     if (!response.destroyed) response.end();
   } catch (error) {
     // Where the client has gone nothing is wrong with the body.
@@ -64,15 +72,23 @@ async function write(
   }
 }
 
-/** Writes a piece, and waits until the client has read enough for the next one; `false` where the client has gone. */
-function isTaken(piece: Uint8Array, response: Response): boolean | Promise<boolean> {
+/** Writes a piece, and waits until the client has read enough for the next one; `false` where the client has gone. Rejects where it stalls. */
+function isTaken(piece: Uint8Array, response: Response, stalledMs: number): boolean | Promise<boolean> {
   if (response.destroyed) return false;
   if (response.write(piece)) return true;
-  return new Promise((resolve) => {
-    const done = (): void => {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
       response.off('drain', done).off('close', done);
+      clearTimeout(timer);
+    };
+    const done = (): void => {
+      end();
       resolve(!response.destroyed);
     };
+    const timer = setTimeout(() => {
+      end();
+      reject(new Error(`the client took nothing for ${String(stalledMs / 1_000)} s`));
+    }, stalledMs);
     response.once('drain', done).once('close', done);
   });
 }
