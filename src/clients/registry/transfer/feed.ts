@@ -55,20 +55,29 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
   let reading = false;
   let resumes = 0;
   let failure: unknown;
+  const isProvenFirst = size <= options.provenBytes;
+  let whole: Promise<readonly Uint8Array[]> | undefined;
 
-  const close = (): void => {
+  const leave = (): void => {
     stretch?.leave.abort();
     stretch = undefined;
     rest = NOTHING;
   };
 
+  const close = (): void => {
+    leave();
+    if (whole === undefined) return;
+    whole = undefined;
+    collect(size);
+  };
+
   const openAt = async (offset: number): Promise<Stretch> => {
-    close();
-    const leave = new AbortController();
-    const opened = await source.openBlob(from, blob, offset, AbortSignal.any([call.signal, leave.signal]));
+    leave();
+    const left = new AbortController();
+    const opened = await source.openBlob(from, blob, offset, AbortSignal.any([call.signal, left.signal]));
     if (opened === undefined) throw misbehaved(call, 'it does not have a blob that its manifest lists');
     position = offset;
-    stretch = { leave, pieces: opened[Symbol.asyncIterator]() };
+    stretch = { leave: left, pieces: opened[Symbol.asyncIterator]() };
     return stretch;
   };
 
@@ -87,7 +96,7 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
         return next.done === true ? undefined : next.value;
       } catch (error) {
         if (mine !== reader || resumes === MAX_RESUMES || !mayPass(call, error)) throw error;
-        close();
+        leave();
         await pause(call, FIRST_RESUME_MS * 2 ** resumes);
         resumes += 1;
       }
@@ -127,21 +136,16 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
     }
   }
 
-  const isProvenFirst = size <= options.provenBytes;
-  let whole: Promise<Uint8Array> | undefined;
-  const prove = async (): Promise<Uint8Array> => {
-    const all = Buffer.allocUnsafe(size);
-    let at = 0;
-    for await (const piece of stream(0, size)) {
-      all.set(piece, at);
-      at += piece.byteLength;
-    }
-    return all;
+  /** The pieces as they came: put together they would be new memory once more, and cleared before. */
+  const prove = async (): Promise<readonly Uint8Array[]> => {
+    const kept = createPieces();
+    for await (const piece of stream(0, size)) kept.add(piece);
+    return kept.all();
   };
 
   /** Of a small blob nothing is handed out before its last byte has proven it. */
   async function* read(start: number, end: number): AsyncGenerator<Uint8Array> {
-    const pieces = isProvenFirst ? [(await (whole ??= prove())).subarray(start, end)] : stream(start, end);
+    const pieces = isProvenFirst ? within(await (whole ??= prove()), start, end) : stream(start, end);
     for await (const piece of pieces) {
       onBytes?.(piece.byteLength);
       if (piece.byteLength > 0) yield piece;
@@ -155,6 +159,69 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
     read,
     failure: () => failure,
     close,
+  };
+}
+
+/** Shorter pieces than this many bytes are put together: a source may send a blob byte by byte, and each piece takes its own memory. */
+const SHORT_PIECE = 16 * 1024;
+
+/** Keeps pieces of a blob in their order. */
+function createPieces(): {
+  readonly add: (piece: Uint8Array) => void;
+  readonly all: () => readonly Uint8Array[];
+} {
+  const pieces: Uint8Array[] = [];
+  let short = NOTHING;
+  let used = 0;
+  const flush = (): void => {
+    if (used > 0) pieces.push(new Uint8Array(short.subarray(0, used)));
+    used = 0;
+  };
+  return {
+    add: (piece) => {
+      if (used + piece.byteLength > SHORT_PIECE) flush();
+      if (piece.byteLength >= SHORT_PIECE) {
+        const isMostOfIt = 2 * piece.byteLength >= piece.buffer.byteLength; // else it keeps much besides in memory
+        pieces.push(isMostOfIt ? piece : new Uint8Array(piece));
+        return;
+      }
+      if (short.byteLength === 0) short = new Uint8Array(SHORT_PIECE);
+      short.set(piece, used);
+      used += piece.byteLength;
+    },
+    all: () => {
+      flush();
+      return pieces;
+    },
+  };
+}
+
+/** What lies from `start` to before `end` of the bytes that these are pieces of. */
+function* within(pieces: readonly Uint8Array[], start: number, end: number): Generator<Uint8Array> {
+  let at = 0;
+  for (const piece of pieces) {
+    yield piece.subarray(Math.max(0, start - at), Math.max(0, end - at));
+    at += piece.byteLength;
+  }
+}
+
+/**
+ * Bytes of blobs held whole after which their buffers are collected as young objects, where Node.js lets itself be asked (`--expose-gc`).
+ * Left to itself, V8 marks the whole heap for each 8 MiB of them or so: half of the processor time of a small image.
+ */
+const COLLECTED_BYTES = 4 * 1024 * 1024;
+
+/** Called with the bytes that were just let go of. */
+const collect = createCollector();
+
+function createCollector(): (bytes: number) => void {
+  let uncollected = 0;
+  return (bytes) => {
+    uncollected += bytes;
+    if (uncollected < COLLECTED_BYTES) return;
+    uncollected = 0;
+    // What is to be sent next is sent before.
+    setImmediate(() => globalThis.gc?.({ type: 'minor' }));
   };
 }
 

@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
+import type { Call } from '../../../../src/clients/registry/call.ts';
+import { createFeed } from '../../../../src/clients/registry/transfer/feed.ts';
 import { DEFAULT_PROVEN_BYTES } from '../../../../src/clients/registry/transfer/fit.ts';
 import { answer } from '../../../support/registry/misbehave.ts';
 import type { Reply } from '../../../support/registry/index.ts';
-import { faultOf } from '../client.ts';
+import { faultOf, patient } from '../client.ts';
 import {
   bring,
   closeAfterEach,
+  describing,
   expectThere,
   log,
   openRegistries,
@@ -111,5 +115,38 @@ describe('what leaves for the target', () => {
     expect(log(at.source)).to.deep.equal(['GET blobs 200']);
     expect(log(at.target).filter((line) => /^(?:PUT|PATCH) /.test(line))).to.have.length(5);
     await expectThere(at);
+  });
+
+  it('N20 is a small blob that takes twice its size in memory at most, in whatever pieces it comes', async () => {
+    const bytes = randomBytes(100_000);
+    const around = Buffer.concat([Buffer.alloc(1_000_000), bytes]).subarray(1_000_000);
+    const inPieces = (given: Uint8Array, ...lengths: readonly number[]) =>
+      async function* (): AsyncGenerator<Uint8Array> {
+        for (let [at, n] = [0, 0]; at < given.byteLength; n += 1) {
+          const length = lengths[n % lengths.length] ?? 1;
+          await Promise.resolve();
+          yield given.subarray(at, at + length);
+          at += length;
+        }
+      };
+    for (const pieces of [
+      inPieces(bytes, 1),
+      inPieces(around, 20_000),
+      inPieces(around, 1, 20_000, 7),
+      inPieces(bytes, 50_000),
+    ]) {
+      const feed = createFeed({ signal: patient() } as Call, {
+        blob: describing(bytes),
+        source: { openBlob: () => Promise.resolve(pieces()) },
+        from: { registry: 'registry.example.com', repository: 'shop/web' },
+        provenBytes: DEFAULT_PROVEN_BYTES,
+      });
+      const read: Uint8Array[] = [];
+      for await (const piece of feed.read(0, bytes.byteLength)) read.push(piece);
+      expect(Buffer.concat(read).equals(bytes)).to.equal(true);
+      expect(read.length).to.be.at.most(16);
+      const buffers = [...new Set(read.map(({ buffer }) => buffer))];
+      expect(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)).to.be.at.most(200_000);
+    }
   });
 });
