@@ -103,8 +103,8 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
       close: async () => {
         closing.abort();
         serving.close();
-        await sleep(webhook.lingerMs);
-        await Promise.all([server?.close(), eventServer?.close()]);
+        const { lingerMs } = webhook;
+        await Promise.all([server?.close(lingerMs), eventServer?.close(lingerMs)]);
         if (probes?.ok) await probes.value.close();
       },
     },

@@ -2,6 +2,7 @@ import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { objectOf } from '../../core/model/index.ts';
@@ -68,10 +69,11 @@ export interface Server {
    */
   readonly setTls: (tls: Tls) => void;
   /**
-   * Takes no new connections, lets open requests end with `Connection: close`, then resolves.
-   * Connections without a request are closed after {@link LINGER_MS}, all after {@link DRAIN_MS}.
+   * From now on each answer is the last of its connection (`Connection: close`). After `lingerMs` milliseconds, in which callers
+   * learn of other servers, takes no new connections, lets open requests end, then resolves. Connections without a
+   * request are closed {@link LINGER_MS} later, all after {@link DRAIN_MS}.
    */
-  readonly close: () => Promise<void>;
+  readonly close: (lingerMs?: number) => Promise<void>;
 }
 
 /** Milliseconds for the head of a request to arrive: the API server is near; more is a slow-drip attack. */
@@ -115,9 +117,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if (pair.clientCa !== clientCa) keepAlive.renew();
       clientCa = pair.clientCa;
     },
-    close: () => {
+    close: async (lingerMs = 0) => {
       keepAlive.end();
-      return drain(server, drainMs);
+      if (lingerMs > 0) await sleep(lingerMs);
+      await drain(server, drainMs);
     },
   };
 }

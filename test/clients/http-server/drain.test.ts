@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { startServer, type Server, type Tls } from '../../../src/clients/http-server/index.ts';
+import { errorCode } from '../../../src/core/model/index.ts';
 import { createAuthority } from '../../support/certificates.ts';
 
 /** Callers at a time, each on a connection that is kept alive. */
@@ -110,6 +111,22 @@ describe('A server that closes under load', () => {
     expect(answer.headers.connection).to.equal('close');
     await answer.body.text();
     await closed;
+    await pool.destroy();
+  });
+
+  it('ends connections with their answers while it still takes new ones, for callers that know of no other server yet', async () => {
+    const server = await start(false);
+    const pool = new Pool(`http://127.0.0.1:${String(server.port)}`, { connections: 1 });
+    const ask = async () => {
+      const { statusCode, headers, body } = await pool.request({ method: 'POST', path: '/work', body: 'x' });
+      await body.text();
+      return `${String(statusCode)} ${String(headers.connection)}`;
+    };
+    expect(await ask()).to.equal('200 keep-alive');
+    const closed = server.close(LINGER_MS);
+    expect([await ask(), await ask()]).to.deep.equal(['200 close', '200 close']);
+    await closed;
+    expect(errorCode(await ask().catch((error: unknown) => error))).to.equal('ECONNREFUSED');
     await pool.destroy();
   });
 
