@@ -59,7 +59,7 @@ describe('promotions that name tags otherwise', () => {
   const spec = (more: Readonly<Record<string, unknown>> = {}) => ({
     source: { repository: `${fixture.registry.host}/quarantine/web` },
     target: { repository: `${fixture.registry.host}/golden/web` },
-    tags: { include: ['.'] },
+    tags: { newest: { count: 50 } },
     targetTag: '{version}-acme',
     promote: {},
     ...more,
@@ -134,7 +134,11 @@ describe('promotions that name tags otherwise', () => {
     await pushReferrer(place('quarantine/web'), { subject, artifactType: 'application/vnd.acme.sbom' });
     await pushImage(place('quarantine/web', 'stable'), { salt: '1.0' });
     const { results } = await fixture.run({
-      spec: spec({ promote: { deleteSource: true }, targetTag: 'x-{tag}' }),
+      spec: spec({
+        promote: { deleteSource: true },
+        targetTag: 'x-{tag}',
+        tags: { explicit: ['1.0', 'stable'] },
+      }),
     });
     expect(results.map(({ decision, message }) => [decision, message])).to.deep.equal([
       ['Promoted', undefined],
