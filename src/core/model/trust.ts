@@ -47,9 +47,12 @@ export const CLAIM_NAMES = [
   'sourceRepositoryRef',
   'sourceRepositoryIdentifier',
   'sourceRepositoryOwner',
+  'sourceRepositoryOwnerIdentifier',
   'buildConfigURI',
+  'buildConfigDigest',
   'buildTrigger',
   'runInvocationURI',
+  'sourceRepositoryVisibilityAtSigning',
 ] as const;
 
 /** A name from {@link CLAIM_NAMES}. */

@@ -170,4 +170,9 @@ describe('compile, keys', () => {
     const broken = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n';
     expect(keyProblem(broken)).to.equal(`${at} holds a PUBLIC KEY block that cannot be read`);
   });
+
+  it('reads a key that is indented, and says of one whose line breaks are written out what it lacks', () => {
+    expect(keyProblem(key.pem.replace(/^/gm, '    '))).to.equal('accepted');
+    expect(keyProblem(key.pem.replaceAll('\n', '\\n'))).to.include('give it line breaks');
+  });
 });

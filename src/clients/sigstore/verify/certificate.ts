@@ -77,9 +77,12 @@ const CLAIMS: Readonly<Record<ClaimName, string>> = {
   sourceRepositoryRef: `${FULCIO}.14`,
   sourceRepositoryIdentifier: `${FULCIO}.15`,
   sourceRepositoryOwner: `${FULCIO}.16`,
+  sourceRepositoryOwnerIdentifier: `${FULCIO}.17`,
   buildConfigURI: `${FULCIO}.18`,
+  buildConfigDigest: `${FULCIO}.19`,
   buildTrigger: `${FULCIO}.20`,
   runInvocationURI: `${FULCIO}.21`,
+  sourceRepositoryVisibilityAtSigning: `${FULCIO}.22`,
 };
 
 /** Tags of general names (RFC 5280, section 4.2.1.6). */

@@ -36,9 +36,11 @@ function readPem(pem: string): Parsed<KeyObject> {
   if (labels.length !== 1) return problem('', `holds ${labels.length} PEM blocks, one PUBLIC KEY is needed`);
   if (labels[0] !== 'PUBLIC KEY') return problem('', `holds a ${labels[0] ?? ''}, a PUBLIC KEY is needed`);
   try {
-    return parsed(createPublicKey({ key: pem, format: 'pem' }));
+    // Indented, as YAML that is written by hand often has it: Node reads no such lines.
+    return parsed(createPublicKey({ key: pem.replace(/^[ \t]+/gm, ''), format: 'pem' }));
   } catch {
-    return problem('', 'holds a PUBLIC KEY block that cannot be read');
+    const why = pem.includes('\\n') ? ': its lines end with the two characters \\n, give it line breaks' : '';
+    return problem('', `holds a PUBLIC KEY block that cannot be read${why}`);
   }
 }
 

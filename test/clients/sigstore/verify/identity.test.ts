@@ -46,7 +46,7 @@ describe('identity of a certificate', () => {
   });
 
   it('has the claims that policies can require, by their names, and no other', async () => {
-    const numbers = [9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
+    const numbers = [9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
     const claims = Object.fromEntries(numbers.map((number) => [number, `value ${number}`]));
     expect(await identityOf({ claims })).to.deep.include({
       claims: {
@@ -58,9 +58,12 @@ describe('identity of a certificate', () => {
         sourceRepositoryRef: 'value 14',
         sourceRepositoryIdentifier: 'value 15',
         sourceRepositoryOwner: 'value 16',
+        sourceRepositoryOwnerIdentifier: 'value 17',
         buildConfigURI: 'value 18',
+        buildConfigDigest: 'value 19',
         buildTrigger: 'value 20',
         runInvocationURI: 'value 21',
+        sourceRepositoryVisibilityAtSigning: 'value 22',
       },
     });
   });
