@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { startRegistry } from '../test/support/registry/index.ts';
 import { startWebhookProcess, type WebhookProcess } from '../test/support/webhook-process.ts';
+import { pullThroughGate } from './gate.ts';
 import { promoteImages } from './promotion.ts';
 import { makeKeys, publish, publishMovingTag, type Keys } from './story.ts';
 import { openAsking, printTable, say, type Row } from './output.ts';
@@ -41,6 +42,7 @@ try {
   const promotions = await promoteImages({ host: registry.host, keys, ask });
   try {
     say();
+    await pullThroughGate({ host: registry.host, keys, policy, folder: promotions.folder });
     await goodbye(webhook, promotions.folder);
   } finally {
     await promotions.remove();

@@ -87,7 +87,9 @@ function obstacleOf(
   if (suspend) return 'is suspended';
   if (dryRun) return 'only plans';
   const stalled = conditions.find(({ type, status }) => type === 'Stalled' && status === 'True');
-  return stalled && `needs a person: ${stalled.reason}`;
+  // A repository that is not there yet may come: the run before this promotion makes it.
+  if (!stalled || stalled.reason === 'ImageNotFound') return undefined;
+  return `needs a person: ${stalled.reason}`;
 }
 
 interface Ended {

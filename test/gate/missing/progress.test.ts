@@ -38,6 +38,17 @@ describe('where a missing image is on its way', () => {
     });
   });
 
+  it('a promotion whose source was not there yet is no matter for a person', async () => {
+    const { mirror, promotion, run, replica } = fixture();
+    mirror(ran('m', -5));
+    run('m', { images: [row('Mirrored', { completionTime: at(-5) })] });
+    const stalled = { type: 'Stalled', status: 'True', reason: 'ImageNotFound' };
+    promotion(ran('p', -30, -30, { conditions: [stalled] }));
+    expect((await replica()(missOf()))?.found).to.equal(
+      'mirrored 11:55Z into quarantine; promotion "node-to-golden" ended 11:30Z without it',
+    );
+  });
+
   it('does not take a decision about an earlier digest of the tag for one about this image', async () => {
     const { mirror, promotion, run, replica } = fixture();
     mirror(ran('m', -5));
