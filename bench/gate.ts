@@ -61,14 +61,15 @@ async function manifests(programs: readonly Program[], digest: string): Promise<
   print(`                                     p50     p95      p50     p95`);
   const names = ['v1', digest];
   const times = new Map<string, number[]>();
+  const measure = async ({ name, base }: Program, tag: string, isWarm: boolean): Promise<void> => {
+    const urls = Array.from({ length: MANIFESTS.requests }, () => `${base}bench/app/manifests/${tag}`);
+    const { ms } = await order({ do: 'ask', urls });
+    // The first of a round opens a connection.
+    if (isWarm) times.set(`${name} ${tag}`, [...(times.get(`${name} ${tag}`) ?? []), ...ms.slice(1)]);
+  };
+  const turns = programs.flatMap((program) => names.map((tag) => ({ program, tag })));
   for (let round = 0; round < MANIFESTS.rounds + 2; round += 1)
-    for (const { name, base } of programs)
-      for (const tag of names) {
-        const urls = Array.from({ length: MANIFESTS.requests }, () => `${base}bench/app/manifests/${tag}`);
-        const { ms } = await order({ do: 'ask', urls });
-        // The first of a round opens a connection, and the first rounds warm up.
-        if (round > 1) times.set(`${name} ${tag}`, [...(times.get(`${name} ${tag}`) ?? []), ...ms.slice(1)]);
-      }
+    for (const { program, tag } of turns) await measure(program, tag, round > 1);
   for (const { name } of programs) {
     const figures = names.map((tag) => times.get(`${name} ${tag}`) ?? []);
     const columns = figures.map(
@@ -178,7 +179,7 @@ try {
       name: 'registry',
       pid: process.pid,
       base: `http://${registry.host}/v2/`,
-      stop: registry.stop,
+      stop: () => registry.stop(),
     };
     const gate = await startGate(workspace, { name: 'gate', registry: registry.host, pems: [key.pem] });
     const proxies = await Promise.all(

@@ -86,13 +86,18 @@ export async function startGate(
       operations: { listen: `127.0.0.1:${probes}` },
     }),
   );
-  const { pid, stop } = await startProcess({
+  const running = await startProcess({
     ...{ workspace, name, command: process.execPath },
     args: [bundle, 'gate', '--settings', settings, '--policies', policies],
     env: { ...(await imageVariables()), HOME: workspace.folder },
     ready: async () => (await fetch(`http://127.0.0.1:${probes}/readyz`)).ok,
   });
-  return { name, pid, stop, base: `http://127.0.0.1:${port}/v2/registry.example.com/` };
+  return {
+    name,
+    pid: running.pid,
+    stop: () => running.stop(),
+    base: `http://127.0.0.1:${port}/v2/registry.example.com/`,
+  };
 }
 
 const PROXIES = {
@@ -133,12 +138,12 @@ export async function startProxy(
   const folder = join(workspace.memory, `${name}-proxy`);
   // JSON is YAML.
   await writeFile(config, JSON.stringify(PROXIES[name](registry, port, folder)));
-  const { pid, stop } = await startProcess({
+  const running = await startProcess({
     ...{ workspace, name: `${name}-proxy`, command, args: ['serve', config] },
     env: { OTEL_TRACES_EXPORTER: 'none' },
     ready: async () => (await fetch(`http://127.0.0.1:${port}/v2/`)).ok,
   });
-  return { name, pid, stop, base: `http://127.0.0.1:${port}/v2/` };
+  return { name, pid: running.pid, stop: () => running.stop(), base: `http://127.0.0.1:${port}/v2/` };
 }
 
 function onPath(name: string): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { digestAlgorithm, digestHex, type Descriptor } from '../core/model/index.ts';
+import { digestAlgorithm, digestHex, type Descriptor, type Digest } from '../core/model/index.ts';
+import type { GateAnswer } from './answer.ts';
 import type { BlobStore, Part, StoredBlob } from './ports.ts';
 
 /**
@@ -61,6 +62,16 @@ export async function storedBytes(
   return stored && provenFrom(stored, blob, part);
 }
 
+/** Proven bytes, which a store keeps where they are the whole blob. */
+export function keptBytes(
+  store: BlobStore,
+  blob: Pick<Descriptor, 'digest' | 'size'>,
+  { start, end }: Part,
+  proven: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  return start === 0 && end === blob.size ? store.keep(blob, proven) : proven;
+}
+
 async function* provenFrom(
   { bytes, prove, drop }: StoredBlob,
   blob: Pick<Descriptor, 'digest' | 'size'>,
@@ -88,4 +99,24 @@ async function* cut(source: AsyncIterable<Uint8Array>, length: number): AsyncGen
 
 function tooShort(): Error {
   return new Error('a blob is shorter than its descriptor says');
+}
+
+/** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */
+export function redirectTo({ href }: URL, digest: Digest): GateAnswer {
+  const headers = { Location: href, 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store' };
+  return { status: 307, headers: { ...headers, 'Content-Length': '0' } };
+}
+
+/** Begins something that goes on for long, but not later than the signal fires. */
+export async function inTime<T>(deadline: AbortSignal, begin: (late: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const onLate = () => {
+    late.abort();
+  };
+  deadline.addEventListener('abort', onLate, { once: true });
+  try {
+    return await begin(late.signal);
+  } finally {
+    deadline.removeEventListener('abort', onLate);
+  }
 }

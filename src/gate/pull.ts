@@ -8,14 +8,14 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../core/model/index.ts';
-import { errorAnswer, type GateAnswer } from './answer.ts';
-import { partOf, provenBytes, storedBytes } from './blob.ts';
+import { errorAnswer } from './answer.ts';
+import { inTime, keptBytes, partOf, provenBytes, redirectTo, storedBytes } from './blob.ts';
 import { createContents } from './contents.ts';
 import { referrersAnswer, tagsAnswer } from './lists.ts';
 import { missAnswers } from './missing/answer.ts';
 import type { AskForMissing } from './missing/ask.ts';
 import type { Asked } from './path.ts';
-import type { Caller, GatePorts, GateRules, Upstream } from './ports.ts';
+import type { Caller, GatePorts, GateRules, Part, Upstream } from './ports.ts';
 import { absent, faultOutcome, plain, reasonOf, refusalOf, warningsOf, type Outcome } from './refusal.ts';
 import { createPullJudge, subjectOfTag, type Admission, type Pull } from './verdict.ts';
 import { createWalk, learnFrom } from './walk.ts';
@@ -218,21 +218,24 @@ export function createPuller(
 const NOT_LISTED =
   'no manifest that this gate has handed out lists this blob: pull the image by its tag or digest first';
 
+/** What blobs are read with, besides the logins of a request. */
+type BlobSources = Pick<GatePorts, 'store'> & { readonly rules: GateRules };
+
 /** A blob, whole or in part, proven on the way where it is whole. */
 async function blobAnswer(
   image: PinnedRef,
   { size, mediaType }: Pick<Descriptor, 'size' | 'mediaType'>,
-  { reader: { registry }, range, isHead, signal, clientGone }: Request,
-  { rules: { redirects }, store }: Pick<GatePorts, 'store'> & { readonly rules: GateRules },
+  request: Request,
+  sources: BlobSources,
 ): Promise<Outcome> {
-  const part = partOf(range, size);
+  const { digest } = image;
+  const part = partOf(request.range, size);
   if (!part)
     return plain(
       errorAnswer('RANGE_INVALID', `the blob has ${String(size)} bytes`, {
         headers: { 'Content-Range': `bytes */${String(size)}` },
       }),
     );
-  const { digest } = image;
   const { start, end } = part;
   const isWhole = start === 0 && end === size;
   const headers = {
@@ -242,46 +245,53 @@ async function blobAnswer(
     'Accept-Ranges': 'bytes',
     ...(!isWhole && { 'Content-Range': `bytes ${String(start)}-${String(end - 1)}/${String(size)}` }),
   };
-  const about = { digest };
-  const status = isWhole ? 200 : 206;
-  if (isHead) {
-    if (!(await registry.hasBlob(image, digest, signal))) return absent('BLOB_UNKNOWN', image);
-    return { about, answer: { status, headers } };
-  }
   const blob = { mediaType, digest, size, annotations: {} };
-  const isStored = store && (await store.has(blob, part));
+  const body = await bodyOf(image, { blob, part }, request, sources);
+  if (!body) return absent('BLOB_UNKNOWN', image);
+  const answer =
+    body instanceof URL
+      ? redirectTo(body, digest)
+      : { status: isWhole ? 200 : 206, headers, ...(body !== 'none' && { body }) };
+  return { about: { digest }, answer };
+}
+
+/** A part of a blob that is asked for. */
+interface AskedPart {
+  readonly blob: Descriptor;
+  readonly part: Part;
+}
+
+/** Its bytes, from the store or the upstream, or the place that the client is sent to; none for a HEAD. `undefined` = it is not there. */
+async function bodyOf(
+  image: PinnedRef,
+  { blob, part }: AskedPart,
+  request: Request,
+  sources: BlobSources,
+): Promise<AsyncIterable<Uint8Array> | URL | 'none' | undefined> {
+  const { reader, isHead, signal } = request;
+  const store = !isHead && (await sources.store?.has(blob, part)) ? sources.store : undefined;
   // A stored blob says nothing about who may read it: the upstream is asked each time, with the logins of this request.
-  if (isStored && !(await registry.hasBlob(image, digest, signal))) return absent('BLOB_UNKNOWN', image);
-  const stored = isStored ? await storedBytes(store, blob, part) : undefined;
-  if (stored) return { about, answer: { status, headers, body: stored } };
+  const isAsked = isHead || store !== undefined;
+  if (isAsked && !(await reader.registry.hasBlob(image, blob.digest, signal))) return undefined;
+  if (isHead) return 'none';
+  return (
+    (store && (await storedBytes(store, blob, part))) ?? upstreamBody(image, { blob, part }, request, sources)
+  );
+}
+
+async function upstreamBody(
+  image: PinnedRef,
+  { blob, part }: AskedPart,
+  { reader: { registry }, signal, clientGone }: Request,
+  { rules: { redirects }, store }: BlobSources,
+): Promise<AsyncIterable<Uint8Array> | URL | undefined> {
   const bytes = await inTime(signal, (late) => {
     const end = AbortSignal.any([clientGone, late]);
     return redirects === 'Pass'
-      ? registry.openBlobOrPlace(image, blob, start, end)
-      : registry.openBlob(image, blob, start, end);
+      ? registry.openBlobOrPlace(image, blob, part.start, end)
+      : registry.openBlob(image, blob, part.start, end);
   });
-  if (!bytes) return absent('BLOB_UNKNOWN', image);
-  if (bytes instanceof URL) return { about, answer: redirectTo(bytes, digest) };
+  if (!bytes || bytes instanceof URL) return bytes;
   const proven = provenBytes(bytes, blob, part, () => registry.refute?.(image, blob));
-  return { about, answer: { status, headers, body: store && isWhole ? store.keep(blob, proven) : proven } };
-}
-
-/** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */
-function redirectTo({ href }: URL, digest: Digest): GateAnswer {
-  const headers = { Location: href, 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store' };
-  return { status: 307, headers: { ...headers, 'Content-Length': '0' } };
-}
-
-/** Begins something that goes on for long, but not later than the signal fires. */
-async function inTime<T>(deadline: AbortSignal, begin: (late: AbortSignal) => Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const onLate = () => {
-    late.abort();
-  };
-  deadline.addEventListener('abort', onLate, { once: true });
-  try {
-    return await begin(late.signal);
-  } finally {
-    deadline.removeEventListener('abort', onLate);
-  }
+  return store ? keptBytes(store, blob, part, proven) : proven;
 }

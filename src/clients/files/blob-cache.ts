@@ -146,27 +146,30 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
   async function* keep(blob: Blob, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let file = await begin(blob);
     let left = blob.size;
-    const giveUp = async (isStored = false): Promise<void> => {
+    const end = async (isStored = false): Promise<void> => {
       const ended = file;
       file = undefined;
       await ended?.end(isStored);
     };
+    const append = async (piece: Uint8Array): Promise<void> => {
+      // All of it, or an error: a full disk takes a part and refuses the next one.
+      await file?.handle.writeFile(piece);
+      if (left > 0) return;
+      await file?.finish();
+      await end(true);
+    };
+    const giveUp = async (error: unknown): Promise<void> => {
+      failed(error);
+      await end();
+    };
     try {
       for await (const piece of bytes) {
         left -= piece.byteLength;
-        try {
-          // All of it, or an error: a full disk takes a part and refuses the next one.
-          await file?.handle.writeFile(piece);
-          if (left === 0) await file?.finish();
-        } catch (error) {
-          failed(error);
-          await giveUp();
-        }
-        if (left === 0) await giveUp(true);
+        await append(piece).catch(giveUp);
         yield piece;
       }
     } finally {
-      await giveUp();
+      await end();
     }
   }
 

@@ -4,12 +4,16 @@
  * marks the whole heap, each time: a third of the processor time of a large blob, and most of its memory.
  */
 const COLLECTED_BYTES = 4 * 1024 * 1024;
-let uncollected = 0;
 
 /** Counts bytes of blobs that were handed on, and collects their buffers now and then. */
-export function collectAfter(bytes: number): void {
-  uncollected += bytes;
-  if (uncollected < COLLECTED_BYTES) return;
-  uncollected = 0;
-  globalThis.gc?.({ type: 'minor' });
+export const collectAfter = collector();
+
+function collector(): (bytes: number) => void {
+  let uncollected = 0;
+  return (bytes) => {
+    uncollected += bytes;
+    if (uncollected < COLLECTED_BYTES) return;
+    uncollected = 0;
+    globalThis.gc?.({ type: 'minor' });
+  };
 }

@@ -40,17 +40,11 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
       const headers = secret === undefined ? ask.headers : { ...ask.headers, authorization: secret };
       const answer = await steady(call, { ...ask, url, sender, headers });
-      const followed = ask.method === 'GET' || ask.method === 'HEAD' ? REDIRECTS : KEEPING;
-      const location =
-        followed.has(answer.status) && answer.status !== ask.isAnswer
-          ? header(answer, 'location')
-          : undefined;
+      const location = locationOf(ask, answer);
       if (location === undefined) return answer;
       await discard(answer);
       const target = placeOf(call, url, location, 'redirects');
-      const isElsewhere = hop === 0 && target.origin !== url.origin;
-      if (ask.passesOn && isElsewhere && (await call.isForAll?.(target)))
-        return { ...answer, passedOn: target };
+      if (hop === 0 && (await isPassedOn(call, ask, url, target))) return { ...answer, passedOn: target };
       if (target.origin !== url.origin) secret = undefined; // and it stays undefined, also on the way back
       sender = url.hostname;
       url = target;
@@ -79,4 +73,15 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
       answer = await exchange(call, ask);
     }
   }
+}
+
+/** Where an answer sends the request; `undefined` = it is an answer. */
+function locationOf({ method, isAnswer }: Ask, answer: Answer): string | undefined {
+  const followed = method === 'GET' || method === 'HEAD' ? REDIRECTS : KEEPING;
+  return followed.has(answer.status) && answer.status !== isAnswer ? header(answer, 'location') : undefined;
+}
+
+/** Whether the caller may be sent there instead. Within the registry that takes a login. */
+async function isPassedOn(call: Call, { passesOn }: Ask, from: URL, target: URL): Promise<boolean> {
+  return passesOn === true && target.origin !== from.origin && (await call.isForAll?.(target)) === true;
 }
