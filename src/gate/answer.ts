@@ -1,3 +1,5 @@
+import type { Digest } from '../core/model/index.ts';
+
 /** Error codes of the OCI distribution spec ("Error Codes") that the gate answers with. */
 export type ErrorCode = keyof typeof STATUS;
 
@@ -83,4 +85,10 @@ export function jsonAnswer(value: object, headers: GateAnswer['headers'] = {}): 
     },
     body,
   };
+}
+
+/** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */
+export function redirectTo({ href }: URL, digest: Digest): GateAnswer {
+  const headers = { Location: href, 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store' };
+  return { status: 307, headers: { ...headers, 'Content-Length': '0' } };
 }

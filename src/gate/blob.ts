@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { digestAlgorithm, digestHex, type Descriptor, type Digest } from '../core/model/index.ts';
-import type { GateAnswer } from './answer.ts';
-import type { BlobStore, Part, StoredBlob } from './ports.ts';
+import { digestAlgorithm, digestHex, type Descriptor } from '../core/model/index.ts';
+import type { Part } from './ports.ts';
 
 /**
  * Reads a `Range` header (RFC 9110, section 14.2). Several ranges at once, other units and what cannot be read are ignored, as the
@@ -52,40 +51,6 @@ export async function* provenBytes(
   yield last;
 }
 
-/** The bytes of a part that a store has, proven as those of an upstream are; wrong ones are removed from it. `undefined` = it has none. */
-export async function storedBytes(
-  store: BlobStore,
-  blob: Pick<Descriptor, 'digest' | 'size'>,
-  part: Part,
-): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const stored = await store.open(blob, part);
-  return stored && provenFrom(stored, blob, part);
-}
-
-/** Proven bytes, which a store keeps where they are the whole blob. */
-export function keptBytes(
-  store: BlobStore,
-  blob: Pick<Descriptor, 'digest' | 'size'>,
-  { start, end }: Part,
-  proven: AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-  return start === 0 && end === blob.size ? store.keep(blob, proven) : proven;
-}
-
-async function* provenFrom(
-  { bytes, prove, drop }: StoredBlob,
-  blob: Pick<Descriptor, 'digest' | 'size'>,
-  part: Part,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* provenBytes(bytes, blob, part);
-  } catch (error) {
-    await drop();
-    throw error;
-  }
-  if (part.start === 0 && part.end === blob.size) prove();
-}
-
 /** The first bytes, so many. */
 async function* cut(source: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
   let left = length;
@@ -99,12 +64,6 @@ async function* cut(source: AsyncIterable<Uint8Array>, length: number): AsyncGen
 
 function tooShort(): Error {
   return new Error('a blob is shorter than its descriptor says');
-}
-
-/** Sends the client to where a blob lies. The address is often a permission in itself: it is for this client, and for no store on the way. */
-export function redirectTo({ href }: URL, digest: Digest): GateAnswer {
-  const headers = { Location: href, 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store' };
-  return { status: 307, headers: { ...headers, 'Content-Length': '0' } };
 }
 
 /** Begins something that goes on for long, but not later than the signal fires. */

@@ -8,8 +8,8 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../core/model/index.ts';
-import { errorAnswer } from './answer.ts';
-import { inTime, keptBytes, partOf, provenBytes, redirectTo, storedBytes } from './blob.ts';
+import { errorAnswer, redirectTo } from './answer.ts';
+import { inTime, partOf, provenBytes } from './blob.ts';
 import { createContents } from './contents.ts';
 import { referrersAnswer, tagsAnswer } from './lists.ts';
 import { missAnswers } from './missing/answer.ts';
@@ -17,6 +17,7 @@ import type { AskForMissing } from './missing/ask.ts';
 import type { Asked } from './path.ts';
 import type { Caller, GatePorts, GateRules, Part, Upstream } from './ports.ts';
 import { absent, faultOutcome, plain, reasonOf, refusalOf, warningsOf, type Outcome } from './refusal.ts';
+import { keptBytes, storedBytes } from './stored.ts';
 import { createPullJudge, subjectOfTag, type Admission, type Pull } from './verdict.ts';
 import { createWalk, learnFrom } from './walk.ts';
 
