@@ -130,7 +130,7 @@ export function createReach(options: ReachOptions): Reach {
     const kinds = judged.map(({ kind }) => kind);
     const isNew = judged.some(({ address }) => address !== undefined);
     if (seen && at - seen.at < SENDER_MS) kinds.push(seen.kind);
-    const kind = kinds.toSorted(comparePrivacy)[0] ?? 'public';
+    const kind = mostPublic(kinds);
     if (isNew) senders.set(name, { kind, at });
     return kind;
   };
@@ -207,10 +207,21 @@ interface Judged {
   readonly isAllowed: boolean;
 }
 
+/** The most public of these kinds. */
+function mostPublic(kinds: readonly AddressKind[]): AddressKind {
+  const [first = 'public', ...others] = kinds;
+  return others.reduce((most, kind) => (comparePrivacy(kind, most) < 0 ? kind : most), first);
+}
+
 /** The kind that connections are kept under. What an administrator named is anyone's to use, like a public address. */
 function pooledAs(judged: readonly Judged[]): AddressKind {
   const kinds = judged.map(({ kind, isAllowed }): AddressKind => (isAllowed ? 'public' : kind));
-  return kinds.toSorted(comparePrivacy).at(-1) ?? 'link-local';
+  return (
+    kinds.reduce<AddressKind | undefined>(
+      (most, kind) => (most !== undefined && comparePrivacy(most, kind) > 0 ? most : kind),
+      undefined,
+    ) ?? 'link-local'
+  );
 }
 
 function withFamily(address: string): { address: string; family: number } {

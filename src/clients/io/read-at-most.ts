@@ -1,3 +1,6 @@
+/** Bytes up to which a body shares its memory with others: one of its own costs the collector of garbage more than the bytes. */
+const SMALL_BYTES = 4 * 1024;
+
 /**
  * All the bytes of a stream; `undefined` when it has more than `maxBytes`: then reading ends, and the stream and its
  * connection are destroyed. Holds no more than that, whatever length was claimed. `expected` = the length that was claimed, which
@@ -9,8 +12,9 @@ export async function readAtMost(
   expected?: number,
 ): Promise<Buffer | undefined> {
   const chunks: Uint8Array[] = [];
-  // Written where they stay: chunks that are joined at the end would take the memory twice.
-  const whole = expected !== undefined && expected <= maxBytes ? Buffer.allocUnsafeSlow(expected) : undefined;
+  // Large ones are written where they stay: chunks that are joined at the end would take the memory twice.
+  const isLarge = expected !== undefined && expected <= maxBytes && expected > SMALL_BYTES;
+  const whole = isLarge ? Buffer.allocUnsafeSlow(expected) : undefined;
   let size = 0;
   for await (const chunk of stream) {
     if (size + chunk.byteLength > Math.min(maxBytes, expected ?? maxBytes)) return undefined;

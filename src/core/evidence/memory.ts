@@ -120,12 +120,9 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   const put = (key: string, entry: Entry): void => {
     drop(key);
     if (entry.weight > limits.maxBytes) return;
-    while (isFull(entry.weight)) {
-      // It is found by going through owners and registries: only where room is needed.
-      const next = shares.next();
-      if (next === undefined) break;
-      drop(next);
-    }
+    // What goes next is found by going through all owners: only where room is needed.
+    const next = (): string | undefined => (isFull(entry.weight) ? shares.next() : undefined);
+    for (let one = next(); one !== undefined; one = next()) drop(one);
     entries.set(key, entry);
     shares.add(key, entry);
     bytes += entry.weight;
@@ -134,8 +131,8 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   const underway = new Map<string, { readonly answer: Promise<Fact<unknown>>; readonly turn: SharedTurn }>();
 
   // Keys are built from the question alone, and the caller that names a key names its type: the one cast of this room.
-  const peek = <T>(key: readonly string[], maxAgeMs = Infinity): Fact<T> | undefined => {
-    const entry = entries.get(identityOf(key));
+  const peek = <T>(identity: string, maxAgeMs: number): Fact<T> | undefined => {
+    const entry = entries.get(identity);
     const now = clock().getTime();
     return entry && now < entry.until && now - entry.since <= maxAgeMs ? (entry.fact as Fact<T>) : undefined;
   };
@@ -162,8 +159,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     put(identityOf(question.key), { kind: kindOf(question), fact, ...times, weight, ...share, size });
   };
 
-  const load = <T>(question: Question<T>, asked: Turn): Promise<Fact<T>> => {
-    const key = identityOf(question.key);
+  const load = <T>(question: Question<T>, key: string, asked: Turn): Promise<Fact<T>> => {
     const running = underway.get(key);
     onLookup?.(kindOf(question), running ? 'shared' : 'asked');
     const turn = running?.turn ?? sharedTurn();
@@ -186,17 +182,19 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     return answer;
   };
 
-  const ask = async <T>(question: Question<T>, asking: Asking, signal: AbortSignal): Promise<Fact<T>> => {
-    const { turn, closed } = asking;
-    const isUnderway = (): boolean => underway.has(identityOf(question.key));
-    const isShared = isUnderway();
-    const outOfTime = () =>
-      underway.get(identityOf(question.key))?.turn.isWaiting() ? OUT_OF_TURN : OUT_OF_TIME;
+  const ask = async <T>(
+    question: Question<T>,
+    key: string,
+    { turn, closed }: Asking,
+    signal: AbortSignal,
+  ): Promise<Fact<T>> => {
+    const isShared = underway.has(key);
+    const outOfTime = () => (underway.get(key)?.turn.isWaiting() ? OUT_OF_TURN : OUT_OF_TIME);
     const askOnce = async (): Promise<Fact<T>> => {
       if (signal.aborted) return OUT_OF_TIME;
       return (
-        (question.isComputed || isUnderway() ? undefined : closed?.()) ??
-        untilAborted(load(question, turn), signal, outOfTime)
+        (question.isComputed || underway.has(key) ? undefined : closed?.()) ??
+        untilAborted(load(question, key, turn), signal, outOfTime)
       );
     };
     const fact = await askOnce();
@@ -212,17 +210,19 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
       key: [scope, ...question.key],
     });
     return {
-      peek: (key) => peek([scope, ...key], maxAgeMs),
+      peek: (key) => peek(identityOf([scope, ...key]), maxAgeMs),
       store: (question, fact) => {
         store(within(question), fact, { turn: asking.turn, since: clock().getTime() });
       },
       recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
-        const known = peek<T>([scope, ...question.key], maxAgeMs);
+        const asked = within(question);
+        const identity = identityOf(asked.key);
+        const known = peek<T>(identity, maxAgeMs);
         if (known) {
           onLookup?.(question.key[0] ?? '', 'remembered');
           return known;
         }
-        return ask(within(question), asking, signal);
+        return ask(asked, identity, asking, signal);
       },
       recent: () => view(limits.absentMs, scope, asking),
       scoped: (other) => view(maxAgeMs, other, asking),
