@@ -66,9 +66,7 @@ export function createFeed(call: Call, options: FeedOptions): Feed {
 
   const close = (): void => {
     leave();
-    if (whole === undefined) return;
     whole = undefined;
-    collect(size);
   };
 
   const openAt = async (offset: number): Promise<Stretch> => {
@@ -203,26 +201,6 @@ function* within(pieces: readonly Uint8Array[], start: number, end: number): Gen
     yield piece.subarray(Math.max(0, start - at), Math.max(0, end - at));
     at += piece.byteLength;
   }
-}
-
-/**
- * Bytes of blobs held whole after which their buffers are collected as young objects, where Node.js lets itself be asked (`--expose-gc`).
- * Left to itself, V8 marks the whole heap for each 8 MiB of them or so: half of the processor time of a small image.
- */
-const COLLECTED_BYTES = 4 * 1024 * 1024;
-
-/** Called with the bytes that were just let go of. */
-const collect = createCollector();
-
-function createCollector(): (bytes: number) => void {
-  let uncollected = 0;
-  return (bytes) => {
-    uncollected += bytes;
-    if (uncollected < COLLECTED_BYTES) return;
-    uncollected = 0;
-    // What is to be sent next is sent before.
-    setImmediate(() => globalThis.gc?.({ type: 'minor' }));
-  };
 }
 
 /** Hashes what passes, each byte once, and throws when the last one has made something else than the digest names. */
