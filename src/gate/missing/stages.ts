@@ -31,7 +31,6 @@ export function stagesOf(
   const { asked, place, isThere } = wanted;
   const end = nameOf(place);
   const first = requested && stageOf(requested, nameOf(asked), asked.tag);
-  if (!first && !isThere) return [];
   const stages: Stage[] = first ? [first] : [];
   while (stages.length < MAX_STAGES) {
     const next = nextOf(stages, all, wanted);

@@ -7,6 +7,7 @@ import {
   ANONYMOUS,
   ASKED_AT,
   CI,
+  GOLDEN,
   LOGIN,
   MINUTE,
   NAMESPACE,
@@ -43,6 +44,32 @@ describe('asking for an image that is missing', () => {
     expect(writes(), 'the others had the old version').to.be.at.most(3);
     expect(accepted?.metadata.annotations).to.deep.equal({ [ASKED_AT]: '2026-11-29T12:00:00.000Z' });
     expect(twin.calls.length, 'reads are shared').to.be.lessThan(16);
+  });
+
+  it('G40 a replica that has read before another one asked writes nothing over it', async () => {
+    const { mirror, replica, askedAt, after } = fixture();
+    mirror();
+    const [first, second] = [replica(), replica()];
+    await second(missOf('18.0.0'));
+    await first(missOf());
+    after(2 * SECOND);
+    expect((await second(missOf()))?.found).to.equal('promotion "node-mirror" was asked for it 12:00Z');
+    expect(askedAt()).to.equal('2026-11-29T12:00:00.000Z');
+  });
+
+  it('G41 a missing image is not followed behind the place where it is read', async () => {
+    const { put, mirror, promotion, replica } = fixture();
+    const spec = {
+      source: { repository: `${GOLDEN}/docker.io/library/node` },
+      tags: { semver: ['*'] },
+      promote: {},
+    };
+    put('golden-to-edge', { ...spec, target: { repository: 'registry.example.com/edge/node' } });
+    expect(await replica()(missOf('22.1.0', { asked: refOf('evil:22.1.0') }))).to.equal(undefined);
+    mirror();
+    promotion();
+    expect((await replica()(missOf()))?.found).not.to.include('golden-to-edge');
+    expect(await replica()(missOf('22.1.0', { asked: refOf('evil:22.1.0') }))).to.equal(undefined);
   });
 
   for (const [what, tag, name = 'node'] of [

@@ -163,13 +163,14 @@ describe('what a promotion takes, by names alone', () => {
   it('a tag of its one repository, as the selection has it', () => {
     const takes = taking({
       source: { repository: 'node' },
-      tags: { semver: ['>=22'], explicit: ['lts', '21.0.0'], exclude: ['-rc'] },
+      tags: { semver: ['>=22'], explicit: ['lts', '21.0.0'], exclude: ['-rc', '^22[.]9'] },
     });
     const to = 'registry.example.com/golden/node';
     const name = 'docker.io/library/node';
     for (const tag of ['22.1.0', 'lts', '21.0.0', undefined]) expect(takes(name, tag), tag).to.equal(to);
     for (const tag of [
       '20.0.0',
+      '22.9.1',
       '23.0.0-rc',
       'latest',
       `sha256-${'a'.repeat(64)}.sig`,
