@@ -128,6 +128,30 @@ describe('mirrors of registries', () => {
     await expectThere(pair);
   });
 
+  it('are not left for the addresses of a foreign layer, which come after the registry itself', async () => {
+    const pair = await openRegistries({ size: SIZE });
+    const foreign = await openRegistry();
+    const endpoints = [{ location: `${mirror.host}/hub` }];
+    const source = await reader([{ prefix: pair.source.host, endpoints }], {
+      allowedAddresses: ['127.0.0.1'],
+    });
+    const blob = { ...pair.blob, urls: [`${foreign.url}/layer`] };
+    const bytes = await source.openBlob(tagged(pair.source), blob, 0, patient());
+    expect(bytes).to.not.equal(undefined);
+    await Array.fromAsync(bytes ?? []);
+    expect(mirror.requests).to.have.length(1);
+    expect(foreign.requests).to.deep.equal([]);
+  });
+
+  it('hand out their bytes where a redirect of the registry itself would be passed on', async () => {
+    const registry = await reader();
+    const [layer] = (await registry.manifest(pinnedImage, patient()))?.layers ?? [];
+    const opened = layer && (await registry.openBlobOrPlace(tagged(upstream), layer, 0, patient()));
+    expect(opened).to.not.be.instanceOf(URL).and.not.equal(undefined);
+    if (opened && !(opened instanceof URL)) await Array.fromAsync(opened);
+    expect(upstream.requests).to.deep.equal([]);
+  });
+
   it('receive no request of targets, and of what deletes', async () => {
     const registry = await reader();
     const view = { scope: 'acme', keychain: () => Promise.resolve(undefined) };
