@@ -69,7 +69,8 @@ describe('a large blob', () => {
     } finally {
       globalThis.gc = gc;
     }
-    expect(kinds.length).to.be.within(3, 4);
+    // All blobs are counted together: earlier ones may have left almost 4 MiB.
+    expect(kinds.length).to.be.within(4, 5);
     expect(kinds).to.deep.equal(kinds.map(() => ({ type: 'minor' })));
   });
 });
