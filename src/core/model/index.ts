@@ -3,12 +3,16 @@
 export { digestAlgorithm, digestHex, digestOf, fallbackTag, matchesDigest, parseDigest } from './digest.ts';
 export type { Digest, DigestAlgorithm } from './digest.ts';
 export {
+  folderOf,
   formatReference,
+  isFolder,
   isPinned,
   isTag,
   nameOf,
+  parsePlace,
   parseReference,
   parseRepository,
+  parseRepositoryPlace,
   pin,
 } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';

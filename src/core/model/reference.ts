@@ -117,10 +117,73 @@ function nameProblem(registry: string, repository: string): string | undefined {
 
 /** Reads a repository with its host, normalised as {@link nameOf} writes it: a tag or digest is a problem. */
 export function parseRepository(text: string): Parsed<string> {
-  const ref = parseReference(text);
+  return repositoryIn(parseReference(text), text);
+}
+
+/** {@link parseRepository}, or a folder as {@link parsePlace} reads it. */
+export function parseRepositoryPlace(text: string): Parsed<string> {
+  return repositoryIn(parsePlace(text), text);
+}
+
+function repositoryIn(ref: Parsed<ImageRef>, text: string): Parsed<string> {
   if (!ref.ok) return ref;
   const isPlain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
   return isPlain ? parsed(nameOf(ref.value)) : problem('', 'is a repository: leave out tag and digest');
+}
+
+/** What an image in a folder begins with: `oci:./export`. No registry has such a host: `oci:5000` needs a number there. */
+const IN_FOLDER = /^oci:(?:\.{0,2}\/|\.{1,2}$|$)/;
+const PATH_PART = /^[^\p{Cc}\p{Zl}\p{Zp}:@]+$/u;
+
+/** Whether a reference is of a folder in the OCI image layout, not of a registry. Only {@link parsePlace} makes such a one. */
+export function isFolder({ registry }: Pick<ImageRef, 'registry'>): boolean {
+  return IN_FOLDER.test(registry);
+}
+
+/** The path of the folder of such a reference, as it was written, e.g. `./export`; `undefined` for one of a registry. */
+export function folderOf(ref: ImageRef): string | undefined {
+  return isFolder(ref) ? nameOf(ref).slice('oci:'.length) : undefined;
+}
+
+/**
+ * Reads what a person at a terminal names: an image of a registry, or `oci:./folder`, `oci:./folder:tag`, `oci:./folder@sha256:…` of a folder
+ * in the OCI image layout. No tag is filled in for a folder. For what nodes and clusters name there is {@link parseReference}.
+ */
+export function parsePlace(text: string): Parsed<ImageRef> {
+  if (text.startsWith('oci://'))
+    return problem('', 'has "oci://": a registry is named without it, and a folder by "oci:./" or "oci:/"');
+  if (!IN_FOLDER.test(text)) {
+    const isBare = text.startsWith('oci:') && !/^oci:\d/.test(text);
+    return isBare
+      ? problem('', 'is no image; a folder is named by "oci:./" or "oci:/"')
+      : parseReference(text);
+  }
+  if (text.length > MAX_REFERENCE_LENGTH)
+    return problem('', `is longer than ${MAX_REFERENCE_LENGTH} characters`);
+  const [named = '', ...pins] = text.slice('oci:'.length).split('@');
+  const digest = parseDigest(pins[0]);
+  if (pins.length > 1 || (pins.length === 1 && digest === undefined))
+    return problem('', 'has no valid digest after "@"');
+  const colon = named.indexOf(':');
+  const tag = colon < 0 ? undefined : named.slice(colon + 1);
+  if (tag !== undefined && !isTag(tag))
+    return problem('', 'has an invalid tag, or a folder with ":" in its path');
+  const place = folderAt(colon < 0 ? named : named.slice(0, colon));
+  return place
+    ? parsed({ ...place, ...(tag !== undefined && { tag }), ...(digest && { digest }) })
+    : problem('', 'names no folder: "oci:./" or "oci:/" and a path with ".." at its beginning only');
+}
+
+/** A folder with one spelling: the last part of its path is the repository, all before it stands for the registry. */
+function folderAt(path: string): ImageRef | undefined {
+  const [first = '', ...rest] = path.split('/');
+  const parts = rest.filter((part) => part !== '' && part !== '.');
+  const ups = parts.findIndex((part) => part !== '..');
+  const repository = parts.at(-1);
+  const isPlain = ups >= 0 && parts.every((part, at) => (part === '..' ? at < ups : PATH_PART.test(part)));
+  if (repository === undefined || !isPlain || (first === '' && ups > 0)) return undefined;
+  const start = first === '.' && ups > 0 ? [] : [first];
+  return { registry: `oci:${[...start, ...parts.slice(0, -1)].join('/')}`, repository };
 }
 
 /** The normalised name that policies match: host and repository, without tag and digest. */

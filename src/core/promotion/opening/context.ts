@@ -94,6 +94,11 @@ export interface OpeningContext {
   /** Who may use these logins; absent = it is the promotion's own user who runs this process, and may use all of them. */
   readonly granting?: Granting;
   readonly trust: ServerTrust;
+  /**
+   * Opens folders in the OCI image layout, by references that `parsePlace` of the model reads; absent = there are none: a pod must not
+   * read or write the disk that it has.
+   */
+  readonly openLayouts?: (side: 'source' | 'target') => Promise<SideRegistry>;
   /** Makes a client without logins for a side that trusts other servers. */
   readonly openClient: (trust: ServerTrust) => SideClient;
   readonly pullSecretLogins: (configs: readonly DockerConfigText[]) => PullSecretLogins;

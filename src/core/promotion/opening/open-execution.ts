@@ -1,5 +1,13 @@
 import type { LimitFunction } from 'p-limit';
-import { failed, parsed, problem, type Parsed, type PinnedRef } from '../../model/index.ts';
+import {
+  failed,
+  isFolder,
+  parsed,
+  parsePlace,
+  problem,
+  type Parsed,
+  type PinnedRef,
+} from '../../model/index.ts';
 import { asGate, type CompiledPolicy } from '../../policy/index.ts';
 import { createExecution, type Execution } from '../execute.ts';
 import { runScope } from '../gates/gate.ts';
@@ -32,6 +40,9 @@ export async function openOne(
   signal: AbortSignal,
 ): Promise<Parsed<Execution>> {
   const { spec, run, startedAt, promotionUID, limit } = promotion;
+  const place = parsePlace(spec.source.repository ?? '');
+  if (place.ok && isFolder(place.value) && spec.promote?.scan?.from === 'Image')
+    return problem(SCAN, NO_SCAN);
   const read = await readOwner(promotion, signal);
   if (!read.ok) return read;
   const owner = read.value;
@@ -81,6 +92,10 @@ export async function openOne(
     }),
   );
 }
+
+const SCAN = 'spec.promote.scan.from';
+const NO_SCAN =
+  'is Image, and scanners read images from registries: mirror the folder into one first, or use Sbom or Report';
 
 function seenBookOf({ tags }: ImagePromotionSpec, { registry, place }: OpenSide, signer?: ArtifactSigner) {
   return needsOfTags(tags).seen ? createSeenBook(registry, place, signer) : undefined;

@@ -1,5 +1,5 @@
 import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
-import { digestOf, nameOf, parsed, parseReference, problem, turnOf } from '../../model/index.ts';
+import { digestOf, isFolder, nameOf, parsed, parsePlace, problem, turnOf } from '../../model/index.ts';
 import type { ImageRef, Owner as Asker, Parsed, PinnedRef, Problem, Reason } from '../../model/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
@@ -66,10 +66,11 @@ export async function openSide(
   signal: AbortSignal,
 ): Promise<Parsed<OpenSide>> {
   const path = `spec.${which}`;
-  const read = parseReference(side.repository ?? '');
+  const read = parsePlace(side.repository ?? '');
   if (!read.ok) return { ok: false, problems: at(`${path}.repository`, read.problems) };
   const { registry: host, repository } = read.value;
   const place: ImageRef = { registry: host, repository };
+  if (isFolder(place)) return openFolder(which, { side, owner, place }, context);
   const insecure = side.insecure ? objectionToHttp(host, context) : undefined;
   if (insecure) return refused(`${path}.insecure`, insecure);
   const logins = await loginsOf(path, { side, owner, place }, context, signal);
@@ -93,6 +94,31 @@ export async function openSide(
   const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
 }
+
+/** Fields that only a registry has a use for. */
+const OF_REGISTRIES = ['secretRef', 'serviceAccountName', 'caSecretRef', 'insecure'] as const;
+
+/** A side that is a folder: only a person at a terminal has one. */
+async function openFolder(
+  which: 'source' | 'target',
+  { side, owner, place }: SidePlace,
+  { openLayouts, trust }: OpeningContext,
+): Promise<Parsed<OpenSide>> {
+  const path = `spec.${which}`;
+  if (!openLayouts) return refused(`${path}.repository`, NO_FOLDER);
+  const odd = OF_REGISTRIES.find((field) => side[field]);
+  if (odd) return problem(`${path}.${odd}`, `is for registries, and ${nameOf(place)} is a folder`);
+  const registry = await openLayouts(which);
+  const askedFor = { namespace: owner.namespace, background: true };
+  const close = () => Promise.resolve();
+  return parsed({ place, registry, askedFor, ...ANONYMOUS, scope: nameOf(place), ...trust, close });
+}
+
+const NO_FOLDER: Reason = {
+  code: 'InvalidPromotion',
+  detail:
+    'is a folder: only pratique plan and pratique promote read and write folders, those of their own user; a pod uses no disk',
+};
 
 /** The client that all sides share, or one of its own for a side that trusts other servers. */
 function clientOf(
