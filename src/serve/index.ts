@@ -7,7 +7,7 @@ import { publicGoodRoot, readTrustRoot, verifyArtifactBundle } from '../clients/
 import { compileDocuments } from '../controllers/policies/index.ts';
 import { runObject } from '../controllers/promotions/index.ts';
 import { tryCanariesOn } from '../controllers/self-test/index.ts';
-import { folderOf, parsed, type Parsed } from '../core/model/index.ts';
+import { parsed, type Parsed } from '../core/model/index.ts';
 import { imagePolicyCrd, type TrustRoots } from '../core/policy/index.ts';
 import { promotionCrds } from '../core/promotion/index.ts';
 import { review, standalonePorts } from '../webhook/index.ts';
@@ -69,9 +69,8 @@ export function createTools(context: ProcessContext): Tools {
           const judging = await openJudging(settings, context, unwatched);
           if (!judging.ok) return judging;
           const { opening, close } = judging.value;
-          const openLayouts = async (side: 'source' | 'target') =>
-            (await import('../clients/layout/index.ts')).createLayouts({ side, folderOf, now: clock });
-          return parsed({ context: { ...opening(roots.publicGood), openLayouts }, close });
+          const layouts = () => import('../clients/layout/index.ts');
+          return parsed({ context: { ...opening(roots.publicGood), layouts }, close });
         },
       }),
     doctor: async ({ kubeconfig }) => {

@@ -45,6 +45,7 @@ const CLIENTS: Named = [
   ['clients/scanner', "a scanner's command line and its reports"],
   ['clients/oidc', "identity tokens of callers, verified by their issuer's keys"],
   ['clients/files', 'the file system: custom resources and other inputs'],
+  ['clients/layout', 'folders in the OCI image layout, read and written as registries are'],
   ['clients/http-server', 'HTTPS with certificate rotation, probes, metrics, logs'],
 ];
 /** What those clients may import that others share. */

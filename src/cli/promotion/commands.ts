@@ -69,7 +69,7 @@ function withPromotions(command: Command): Command {
   command
     .requiredOption(
       '-f, --filename <path>',
-      'ImagePromotions, with the Secrets and PromotionApprovals they need: a file, a folder, or - for standard input',
+      'ImagePromotions, with the Secrets and PromotionApprovals they need: a file, a folder, or - for standard input. Their sides may be folders in the OCI image layout: oci:./export',
     )
     .option(
       '--policies <path>',

@@ -21,12 +21,10 @@ export const MAX_ENTRIES = 10_000;
 /** Values of JSON that so many entries have at most. */
 const MAX_VALUES = 40 * MAX_ENTRIES;
 
-const digest = z.string().transform((text, context): Digest => {
-  const value = parseDigest(text);
-  if (value !== undefined) return value;
-  context.addIssue('is not a sha256 or sha512 digest');
-  return z.NEVER;
-});
+const digest = z
+  .string()
+  .refine((text) => parseDigest(text) !== undefined, 'is not a sha256 or sha512 digest')
+  .transform((text) => text as Digest);
 // Everything that is not understood is written back as it was.
 const entrySchema = z.looseObject({
   mediaType: z.string().min(1),
@@ -88,14 +86,14 @@ export function byTag({ manifests }: LayoutIndex): ReadonlyMap<string, readonly 
 /** Tags that belong to a digest. */
 const OF_DIGEST = /^sha(?:256|512)-[a-f0-9]{64}/;
 
-/** The index in which the tag has this digest and no other. What loses the tag stays, without a name. */
+/** The index in which the tag has this digest and no other. What had it stays where its digest has another name; else only its files stay. */
 export function withTag(index: LayoutIndex, tag: string, given: Descriptor): LayoutIndex {
-  const { mediaType, digest: named, size, artifactType } = given;
-  const others = withoutTag(index, tag).manifests.filter(
-    (entry) => entry.digest !== named || tagOf(entry) !== undefined,
-  );
-  const annotations = { [REF_NAME]: tag };
-  const entry = { mediaType, digest: named, size, ...(artifactType && { artifactType }), annotations };
+  const { mediaType, digest: named, size } = given;
+  const others = index.manifests.filter((entry) => {
+    const own = tagOf(entry);
+    return own !== tag && (own !== undefined || entry.digest !== named);
+  });
+  const entry = { mediaType, digest: named, size, annotations: { [REF_NAME]: tag } };
   // Some readers take the first entry where no name is given: images are before what belongs to them.
   const first = OF_DIGEST.test(tag) ? -1 : others.findIndex((one) => OF_DIGEST.test(tagOf(one) ?? ''));
   return { ...index, manifests: others.toSpliced(first < 0 ? others.length : first, 0, entry) };
@@ -112,7 +110,7 @@ export function withListing(
   return { ...index, manifests: [...others, listing] };
 }
 
-/** The index without a tag. */
+/** The index without a tag. What had it stays, without a name. */
 export function withoutTag(index: LayoutIndex, tag: string): LayoutIndex {
   const named = new Set(index.manifests.filter((entry) => tagOf(entry) !== tag).map((one) => one.digest));
   const manifests = index.manifests.flatMap((entry) => {

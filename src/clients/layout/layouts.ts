@@ -7,6 +7,7 @@ import {
   fallbackTag,
   formatReference,
   nameOf,
+  REGISTRY_JOBS,
 } from '../../core/model/index.ts';
 import type { Digest, ImageRef, ManifestContent } from '../../core/model/index.ts';
 import type { SideRegistry } from '../../core/promotion/index.ts';
@@ -24,7 +25,8 @@ export interface LayoutOptions {
   readonly side: 'source' | 'target';
   /** The path of the folder of a reference; `undefined` where it is of no folder, and then nothing is known of it. */
   readonly folderOf: (ref: ImageRef) => string | undefined;
-  readonly now: () => Date;
+  /** Absent = the clock of the system. */
+  readonly now?: () => Date;
   /** Opens files; absent = as the system does. */
   readonly open?: Disk['open'];
 }
@@ -35,7 +37,12 @@ export interface LayoutOptions {
  * the end, each whole or not at all. What refers to an image is found by the subjects of all that the folder names, and by fallback
  * tags. A deletion leaves the layers behind.
  */
-export function createLayouts({ side, folderOf, now, open: openFile = open }: LayoutOptions): SideRegistry {
+export function createLayouts({
+  side,
+  folderOf,
+  now = () => new Date(),
+  open: openFile = open,
+}: LayoutOptions): SideRegistry {
   const stores = new Map<string, Pick<At, 'store' | 'graphOf'>>();
   const at = (ref: ImageRef, verb: string, signal: AbortSignal): At => {
     const doing = { operation: `${verb} ${formatReference(ref)}`, side, signal };
@@ -56,7 +63,7 @@ export function createLayouts({ side, folderOf, now, open: openFile = open }: La
   const layouts: SideRegistry = {
     manifest: async (ref, signal, keys) =>
       (await contentAt(at(ref, 'read manifest of', signal), ref, { keys }))?.manifest,
-    content: (ref, signal, kind) =>
+    content: async (ref, signal, kind) =>
       contentAt(at(ref, 'read manifest of', signal), ref, { isReferrer: kind === 'referrer' }),
     tagDigest: async (ref, signal) => {
       const it = at(ref, 'resolve', signal);
@@ -90,7 +97,7 @@ export function createLayouts({ side, folderOf, now, open: openFile = open }: La
         throw fault(it, 'RegistryMisbehaved', 'the bytes are not those that the digest names: copy it again');
       return bytes;
     },
-    openBlob: (repository, blob, offset, signal) => {
+    openBlob: async (repository, blob, offset, signal) => {
       const it = at(repository, `read blob ${blob.digest} of`, signal);
       return openStream(it, it.store.disk, blob, offset);
     },
@@ -101,9 +108,11 @@ export function createLayouts({ side, folderOf, now, open: openFile = open }: La
       const tags = [...byTag(index).keys()];
       return (await loneImage(it, index)) ? ['latest', ...tags] : tags;
     },
+    openBlobOrPlace: async (repository, blob, offset, signal) =>
+      layouts.openBlob(repository, blob, offset, signal),
     repositories: () => Promise.resolve(undefined),
     transferBlob,
-    hasBlob: (repository, digest, signal) => {
+    hasBlob: async (repository, digest, signal) => {
       const it = at(repository, `find blob ${digest} of`, signal);
       return it.store.has(it, digest);
     },
@@ -113,7 +122,13 @@ export function createLayouts({ side, folderOf, now, open: openFile = open }: La
       await putBlob(at(repository, `write blob ${digest} of`, signal), digest, bytes);
       return digest;
     },
-    pushManifest: (to, content, signal) => push(at(to, 'write manifest', signal), to, content),
+    extendManifest: async (to, extension, signal) => {
+      const it = at(to, 'extend manifest', signal);
+      const extended = REGISTRY_JOBS.extension(extension);
+      if (extended.ok) return extended.value;
+      throw fault(it, 'RegistryMisbehaved', 'what lies there is no manifest that can be extended');
+    },
+    pushManifest: async (to, content, signal) => push(at(to, 'write manifest', signal), to, content),
     deleteManifest: async (image, signal) =>
       side === 'source' ? 'refused' : deleteAt(at(image, 'delete manifest', signal), image.digest),
     deleteTag: async (ref, signal) => {

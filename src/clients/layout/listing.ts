@@ -12,8 +12,7 @@ import {
   MEDIA_TYPE,
   objectOf,
   parseCounted,
-  parseListing,
-  parseManifestBytes,
+  REGISTRY_JOBS,
 } from '../../core/model/index.ts';
 import type { Descriptor, Digest, Manifest, ManifestContent } from '../../core/model/index.ts';
 import { blobPath, fault, readWhole, type Doing } from './disk.ts';
@@ -41,7 +40,7 @@ export async function readContent(
     named,
     size,
     ...as
-  }: Omit<Parameters<typeof parseManifestBytes>[0], 'bytes' | 'digest' | 'contentType'> & {
+  }: Omit<Parameters<typeof REGISTRY_JOBS.manifest>[0], 'bytes' | 'digest' | 'contentType'> & {
     readonly named?: string | undefined;
     readonly size?: number | undefined;
   } = {},
@@ -60,7 +59,7 @@ export async function readContent(
   if (!isAsNamed && doing.side === 'target') return undefined;
   if (!isAsNamed)
     throw fault(doing, 'RegistryMisbehaved', `${path} has other bytes than its name says: copy it again`);
-  const read = parseManifestBytes({ bytes, digest, contentType: named, ...as });
+  const read = REGISTRY_JOBS.manifest({ bytes, digest, contentType: named, ...as });
   if (read.ok) return { manifest: read.value, bytes };
   const [{ path: field, message, isLimit, reason } = { path: '', message: 'cannot be read' }] = read.problems;
   const code = reason ?? (isLimit ? 'LimitExceeded' : 'RegistryMisbehaved');
@@ -164,7 +163,7 @@ export async function readFallback(
   const [entry] = byTag(index ?? NO_ENTRIES).get(fallbackTag(image)) ?? [];
   const bytes = entry && (await readListing(doing, entry));
   if (!bytes) return [];
-  const read = parseListing({ bytes });
+  const read = REGISTRY_JOBS.listing({ bytes });
   const listing = read.ok ? read.value.read : undefined;
   if (!listing)
     throw fault(doing, 'RegistryMisbehaved', `the listing under ${fallbackTag(image)} cannot be read`);

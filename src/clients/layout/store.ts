@@ -66,6 +66,8 @@ export function createStore(disk: Disk, now: () => Date): Store {
     const stamp = await stampOf(doing);
     if (stamp !== undefined && known?.stamp === stamp) return known.index;
     const bytes = await readWhole(doing, disk, path, MAX_INDEX_BYTES);
+    // A target may be at its very beginning, by us or by another process.
+    if (!bytes && doing.side === 'target') return EMPTY;
     if (!bytes)
       throw fault(doing, 'RegistryMisbehaved', `${path} is missing, without which nothing is named`);
     const index = parseIndex(bytes);

@@ -12,7 +12,6 @@ export {
   parsePlace,
   parseReference,
   parseRepository,
-  parseRepositoryPlace,
   pin,
 } from './reference.ts';
 export type { ImageRef, PinnedRef } from './reference.ts';

@@ -115,17 +115,9 @@ function nameProblem(registry: string, repository: string): string | undefined {
   return undefined;
 }
 
-/** Reads a repository with its host, normalised as {@link nameOf} writes it: a tag or digest is a problem. */
+/** Reads a repository with its host, or a folder as {@link parsePlace} reads it, normalised as {@link nameOf} writes it: a tag or digest is a problem. */
 export function parseRepository(text: string): Parsed<string> {
-  return repositoryIn(parseReference(text), text);
-}
-
-/** {@link parseRepository}, or a folder as {@link parsePlace} reads it. */
-export function parseRepositoryPlace(text: string): Parsed<string> {
-  return repositoryIn(parsePlace(text), text);
-}
-
-function repositoryIn(ref: Parsed<ImageRef>, text: string): Parsed<string> {
+  const ref = parsePlace(text);
   if (!ref.ok) return ref;
   const isPlain = ref.value.digest === undefined && !text.slice(text.lastIndexOf('/') + 1).includes(':');
   return isPlain ? parsed(nameOf(ref.value)) : problem('', 'is a repository: leave out tag and digest');

@@ -28,11 +28,11 @@ export function place(folder: string, name: string): ImageRef {
 export const signal = (): AbortSignal => AbortSignal.timeout(50_000);
 
 export function targetLayouts(more: Partial<LayoutOptions> = {}): SideRegistry {
-  return createLayouts({ side: 'target', folderOf, now: () => new Date(), ...more });
+  return createLayouts({ side: 'target', folderOf, ...more });
 }
 
 export function sourceLayouts(more: Partial<LayoutOptions> = {}): SideRegistry {
-  return createLayouts({ side: 'source', folderOf, now: () => new Date(), ...more });
+  return createLayouts({ side: 'source', folderOf, ...more });
 }
 
 export async function pushBlob(to: TargetRegistry, at: ImageRef, text: string): Promise<Descriptor> {

@@ -24,7 +24,7 @@ describeRegistryPorts('a folder in the OCI image layout', async () => {
   const pushed = await image(layouts, repository, ['1.0', '1.1']);
   const note = await referrer(layouts, repository, pushed, { text: 'a note' });
   return {
-    source: createLayouts({ side: 'source', folderOf, now: () => new Date() }),
+    source: createLayouts({ side: 'source', folderOf }),
     ...{ repository, image: pushed.digest, referrer: note.digest, text: 'a note' },
     done: () => folder.remove(),
   };

@@ -9,6 +9,10 @@ import {
   parseReference,
   pin,
   type ImageRef,
+  folderOf,
+  isFolder,
+  parsePlace,
+  parseRepository as repositoryOf,
 } from '../../../src/core/model/index.ts';
 import { MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH } from '../../../src/core/model/reference.ts';
 
@@ -184,5 +188,60 @@ describe('reference, laws', () => {
 
   it('never throws', () => {
     fc.assert(fc.property(fc.string(), (text) => typeof parseReference(text).ok === 'boolean'));
+  });
+});
+
+describe('a place that a person names', () => {
+  for (const [text, folder, rest] of [
+    ['oci:./export', './export', {}],
+    ['oci:/media/usb/export', '/media/usb/export', {}],
+    ['oci:../a/b', '../a/b', {}],
+    ['oci:./../../a', '../../a', {}],
+    ['oci:.//a/./b/', './a/b', {}],
+    ['oci:./A folder', './A folder', {}],
+    ['oci:./export:1.0', './export', { tag: '1.0' }],
+    [`oci:./export:1.0@${sha}`, './export', { tag: '1.0', digest: sha }],
+  ] as const)
+    it(`is the folder ${folder} when it is ${text.slice(0, 24)}, which pods cannot name`, () => {
+      const read = parsePlace(text);
+      if (!read.ok) throw new Error(read.problems[0]?.message);
+      const { registry, repository, ...pins } = read.value;
+      expect(folderOf({ registry, repository })).to.equal(folder);
+      expect(pins).to.deep.equal(rest);
+      expect(parsePlace(formatReference(read.value))).to.deep.equal(read);
+      expect(parseReference(text).ok).to.equal(false);
+    });
+
+  for (const text of [
+    ...[
+      'oci:',
+      'oci:.',
+      'oci:..',
+      'oci:./',
+      'oci:/',
+      'oci:./..',
+      'oci:/../a',
+      'oci:./a/../../b',
+      'oci:a',
+      'oci:.a/b',
+    ],
+    ...[
+      'oci://registry.example.com/a',
+      'oci:./a\nb',
+      'oci:./a\0',
+      'oci:./a:b/c',
+      'oci:./a@sha256:1',
+      'oci:./a@b',
+      `oci:./${'a'.repeat(600)}`,
+    ],
+  ])
+    it(`is none when it is ${JSON.stringify(text).slice(0, 30)}`, () => {
+      expect(parsePlace(text).ok).to.equal(false);
+    });
+
+  it('is a registry of that name where a port follows', () => {
+    const read = parsePlace('oci:5000/a');
+    expect(read).to.deep.equal(parseReference('oci:5000/a'));
+    expect(read.ok && isFolder(read.value)).to.equal(false);
   });
 });

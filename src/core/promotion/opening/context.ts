@@ -94,11 +94,14 @@ export interface OpeningContext {
   /** Who may use these logins; absent = it is the promotion's own user who runs this process, and may use all of them. */
   readonly granting?: Granting;
   readonly trust: ServerTrust;
-  /**
-   * Opens folders in the OCI image layout, by references that `parsePlace` of the model reads; absent = there are none: a pod must not
-   * read or write the disk that it has.
-   */
-  readonly openLayouts?: (side: 'source' | 'target') => Promise<SideRegistry>;
+  /** Loads what opens folders in the OCI image layout; absent = none is opened: a pod must not read or write the disk that it has. */
+  readonly layouts?: () => Promise<{
+    readonly createLayouts: (of: {
+      readonly side: 'source' | 'target';
+      /** The path of the folder of a reference; `undefined` = it is of no folder, and nothing is known of it. */
+      readonly folderOf: (ref: ImageRef) => string | undefined;
+    }) => SideRegistry;
+  }>;
   /** Makes a client without logins for a side that trusts other servers. */
   readonly openClient: (trust: ServerTrust) => SideClient;
   readonly pullSecretLogins: (configs: readonly DockerConfigText[]) => PullSecretLogins;

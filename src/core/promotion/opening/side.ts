@@ -1,5 +1,14 @@
 import type { DockerConfigText, Keychain } from '../../evidence/index.ts';
-import { digestOf, isFolder, nameOf, parsed, parsePlace, problem, turnOf } from '../../model/index.ts';
+import {
+  digestOf,
+  folderOf,
+  isFolder,
+  nameOf,
+  parsed,
+  parsePlace,
+  problem,
+  turnOf,
+} from '../../model/index.ts';
 import type { ImageRef, Owner as Asker, Parsed, PinnedRef, Problem, Reason } from '../../model/index.ts';
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { PromotionSide } from '../schema.ts';
@@ -102,13 +111,13 @@ const OF_REGISTRIES = ['secretRef', 'serviceAccountName', 'caSecretRef', 'insecu
 async function openFolder(
   which: 'source' | 'target',
   { side, owner, place }: SidePlace,
-  { openLayouts, trust }: OpeningContext,
+  { layouts, trust }: OpeningContext,
 ): Promise<Parsed<OpenSide>> {
   const path = `spec.${which}`;
-  if (!openLayouts) return refused(`${path}.repository`, NO_FOLDER);
+  if (!layouts) return refused(`${path}.repository`, NO_FOLDER);
   const odd = OF_REGISTRIES.find((field) => side[field]);
   if (odd) return problem(`${path}.${odd}`, `is for registries, and ${nameOf(place)} is a folder`);
-  const registry = await openLayouts(which);
+  const registry = (await layouts()).createLayouts({ side: which, folderOf });
   const askedFor = { namespace: owner.namespace, background: true };
   const close = () => Promise.resolve();
   return parsed({ place, registry, askedFor, ...ANONYMOUS, scope: nameOf(place), ...trust, close });

@@ -1,4 +1,4 @@
-import { failed, parsed, parseRepositoryPlace, parseWith, problem } from '../../model/index.ts';
+import { failed, parsed, parseRepository, parseWith, problem } from '../../model/index.ts';
 import type { Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, compileExceptions, parseTime, type TrustRoots } from '../../policy/index.ts';
 import { parseSchedule } from '../schedule.ts';
@@ -65,7 +65,7 @@ function placeProblems(spec: ImagePromotionSpec): readonly Problem[] {
 }
 
 function repositoryAt(path: string, text: string): Parsed<string> {
-  const read = parseRepositoryPlace(text);
+  const read = parseRepository(text);
   return read.ok ? read : { ok: false, problems: read.problems.map(({ message }) => ({ path, message })) };
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { conditionSchema } from '../../policy/index.ts';
+import { conditionSchema, rule } from '../../policy/index.ts';
 
 /*
  * What several parts of the schemas share. Every list and string is bounded, because the API server refuses CEL rules of
@@ -10,6 +10,11 @@ import { conditionSchema } from '../../policy/index.ts';
 export const objectName = z.string().min(1).max(253);
 /** An object of the same namespace, by its name: nothing is read elsewhere, so no promotion can borrow another's login. */
 export const localRef = z.strictObject({ name: objectName.describe('Name of the object.') });
+/** The API server takes no folder: pods read and write no disk. `pratique promote` takes one in a file. */
+export const NO_FOLDER = rule(
+  "!self.startsWith('oci:.') && !self.startsWith('oci:/')",
+  'a folder is read and written by pratique promote only, not by pods',
+);
 /** A digest as the OCI image specification writes it. */
 export const digest = z
   .string()

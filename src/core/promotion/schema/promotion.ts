@@ -8,7 +8,7 @@ import {
   rule,
   unjudgedFields,
 } from '../../policy/index.ts';
-import { choice, flag, list, localRef, objectName } from './parts.ts';
+import { choice, flag, list, localRef, NO_FOLDER, objectName } from './parts.ts';
 import { attachmentsSchema, platformsSchema, repositoriesSchema, tagsSchema } from './selection.ts';
 import { targetTagSchema } from './selection.ts';
 
@@ -86,7 +86,14 @@ const signSchema = exactlyOne(
   ['secretRef', 'keyless'],
 );
 
-const repository = z.string().min(1).max(255).describe('Host and repository, without tag and digest.');
+const repository = z
+  .string()
+  .min(1)
+  .max(255)
+  .meta(NO_FOLDER)
+  .describe(
+    'Host and repository, without tag and digest. In files for `pratique promote` also a folder in the OCI image layout: `oci:./export`.',
+  );
 /** How a registry is logged in to, and spoken with. */
 const access = {
   secretRef: localRef
@@ -113,7 +120,7 @@ const source = exactlyOne(
 );
 const target = z.strictObject({
   repository: repository.describe(
-    'Host and repository, without tag and digest. With `source.repositories` what the repositories go below: `docker.io/library/node` goes to `<repository>/library/node`, unless its entry says `to`.',
+    'Host and repository, without tag and digest, or a folder as of the source. With `source.repositories` what the repositories go below: `docker.io/library/node` goes to `<repository>/library/node`, unless its entry says `to`.',
   ),
   ...access,
 });

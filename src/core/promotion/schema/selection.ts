@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { artifactType, duration, rule, TWO_FORMS } from '../../policy/index.ts';
-import { choice, flag, list, tag } from './parts.ts';
+import { choice, flag, list, tag, NO_FOLDER } from './parts.ts';
 
 const pattern = z.string().min(1).max(256);
 const NO_WAY_MESSAGE = 'selects nothing: needs semver, include, explicit or newest';
@@ -108,6 +108,7 @@ export const repositoriesSchema = z
           .string()
           .min(1)
           .max(255)
+          .meta(NO_FOLDER)
           .describe(
             'A repository with its host, or a glob of them as in ImagePolicies (`registry.example.com/quarantine/*`, `**` crosses slashes). The host has no wildcard. A glob is expanded by the list of repositories that the registry keeps (`/v2/_catalog`); Docker Hub, GHCR and others show none: list `names` there.',
           ),
@@ -126,6 +127,7 @@ export const repositoriesSchema = z
           .string()
           .min(1)
           .max(255)
+          .meta(NO_FOLDER)
           .optional()
           .describe(
             'Where they go: a repository with its host, in which `{path}` stands for the path of the source below its host and `{name}` for the last part of it. Absent: `<target.repository>/{path}`.',

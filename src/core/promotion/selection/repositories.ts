@@ -1,4 +1,4 @@
-import { failed, parsed, parseRepositoryPlace, problem } from '../../model/index.ts';
+import { failed, parsed, parseRepository, problem } from '../../model/index.ts';
 import type { Parsed, Problem } from '../../model/index.ts';
 import { compileGlobs } from '../../policy/index.ts';
 import type { ImagePromotionSpec, TagSelection } from '../schema.ts';
@@ -214,7 +214,7 @@ function namesOf({ from, names }: Entry, said: Said): readonly string[] {
 }
 
 function nameIn(text: string, field: string, said: Said): readonly string[] {
-  const read = parseRepositoryPlace(text);
+  const read = parseRepository(text);
   if (read.ok) return [read.value];
   for (const { message } of read.problems) said(field, message);
   return [];
@@ -225,7 +225,7 @@ function targetOf(to: string, from: string): Parsed<string> {
   const path = from.slice(from.indexOf('/') + 1);
   const name = path.slice(path.lastIndexOf('/') + 1);
   const text = to.replaceAll('{path}', () => path).replaceAll('{name}', () => name);
-  const target = parseRepositoryPlace(text);
+  const target = parseRepository(text);
   return target.ok && target.value === from ? problem('to', `leads ${from} to itself`) : target;
 }
 
