@@ -1,17 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, type open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestAlgorithm, digestHex, errorCode, Fault } from '../../core/model/index.ts';
-import type { Digest, ReasonCode } from '../../core/model/index.ts';
+import { digestAlgorithm, digestHex, errorCode, type Digest } from '../../core/model/index.ts';
 import { readAtMost } from '../io/index.ts';
-
-/** What is being done with a folder, for Faults. */
-export interface Doing {
-  readonly operation: string;
-  readonly side: 'source' | 'target';
-  readonly signal: AbortSignal;
-}
+import { checkTime, fault, faultOfSystem, type Doing } from './fault.ts';
 
 /** The file system; tests put one that fails in its place. */
 export type OpenFile = typeof open;
@@ -26,47 +19,6 @@ const CHUNK_BYTES = 256 * 1024;
 const TEMPORARY = /^\.pratique-.*\.tmp$/;
 /** Age after which such a file belongs to no one: what is being written changes every moment. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
-
-/** A Fault about a folder. */
-export function fault(
-  { operation, side }: Omit<Doing, 'signal'>,
-  code: ReasonCode,
-  detail: string,
-  { transient = false, cause }: { readonly transient?: boolean; readonly cause?: unknown } = {},
-): Fault {
-  return new Fault({ code, operation, side, transient, detail, cause });
-}
-
-/** Throws when the caller has no more time. */
-export function checkTime(doing: Doing): void {
-  if (doing.signal.aborted)
-    throw fault(doing, 'DeadlineExceeded', 'the time ran out before the folder was read or written', {
-      transient: true,
-    });
-}
-
-const MEANINGS: Readonly<Record<string, readonly [ReasonCode, string]>> = {
-  ENOSPC: ['RegistryUnavailable', 'its disk is full'],
-  EDQUOT: ['RegistryUnavailable', 'the quota of its disk is used up'],
-  EFBIG: ['LimitExceeded', 'its file system takes no file this large'],
-  EACCES: ['RegistryDenied', 'permission denied'],
-  EPERM: ['RegistryDenied', 'permission denied'],
-  EROFS: ['RegistryDenied', 'its file system is read-only'],
-  ELOOP: ['UntrustedEndpoint', 'it is a symbolic link, and none in a folder is followed'],
-  EMLINK: ['UntrustedEndpoint', 'it is a symbolic link, and none in a folder is followed'],
-  ENOTDIR: ['RegistryMisbehaved', 'a file is in the place of a folder'],
-  EISDIR: ['RegistryMisbehaved', 'a folder is in the place of a file'],
-};
-
-/** The Fault for what the system refuses; `path` names the file. */
-export function faultOfSystem(doing: Doing, path: string, error: unknown): unknown {
-  if (error instanceof Fault) return error;
-  if (doing.signal.aborted) checkTime(doing);
-  const code = errorCode(error);
-  if (code === '') return error;
-  const [reason, meaning] = MEANINGS[code] ?? ['RegistryUnavailable', 'the system does not read or write it'];
-  return fault(doing, reason, `${path}: ${meaning} (${code})`, { cause: error });
-}
 
 /** Does something with a file; `undefined` where there is none. */
 async function unlessGone<T>(doing: Doing, path: string, act: () => Promise<T>): Promise<T | undefined> {

@@ -1,67 +1,15 @@
-import * as z from 'zod';
-import {
-  excessOfJson,
-  isTag,
-  MEDIA_TYPE,
-  parsed,
-  parseDigest,
-  parseJson,
-  parseReference,
-  parseWith,
-  problem,
-} from '../../core/model/index.ts';
-import type { Descriptor, Digest, Parsed } from '../../core/model/index.ts';
+import { isTag, MEDIA_TYPE, parseReference, type Descriptor } from '../../core/model/index.ts';
+import type { Entry, LayoutIndex } from './index-file.ts';
 
 /** Annotation by which an index names an image (OCI image spec, "Pre-Defined Annotation Keys"). */
-export const REF_NAME = 'org.opencontainers.image.ref.name';
+const REF_NAME = 'org.opencontainers.image.ref.name';
 /** The full name of an image, as containerd and BuildKit write it beside. */
 const CONTAINERD_NAME = 'io.containerd.image.name';
-/** Most entries of one index: a thousand tags with signatures of every platform. */
-export const MAX_ENTRIES = 10_000;
-/** Values of JSON that so many entries have at most. */
-const MAX_VALUES = 40 * MAX_ENTRIES;
-
-const digest = z
-  .string()
-  .refine((text) => parseDigest(text) !== undefined, 'is not a sha256 or sha512 digest')
-  .transform((text) => text as Digest);
-// Everything that is not understood is written back as it was.
-const entrySchema = z.looseObject({
-  mediaType: z.string().min(1),
-  digest,
-  size: z.int().nonnegative(),
-  annotations: z.record(z.string(), z.string()).nullish(),
-});
-const indexSchema = z.looseObject({
-  schemaVersion: z.literal(2),
-  manifests: z
-    .array(entrySchema)
-    .max(MAX_ENTRIES)
-    .nullish()
-    .transform((all) => all ?? []),
-});
-
-/** What `index.json` lists. */
-export type Entry = z.output<typeof entrySchema>;
-/** `index.json` of a folder in the OCI image layout. */
-export type LayoutIndex = z.output<typeof indexSchema>;
-
-/** Reads `index.json`. The problem names the entry. */
-export function parseIndex(bytes: Uint8Array): Parsed<LayoutIndex> {
-  const excess = excessOfJson(bytes, MAX_VALUES);
-  if (excess === 'values') return { ok: false, problems: [{ ...TOO_MANY, isLimit: true }] };
-  if (excess === 'depth') return problem('', 'is nested too deeply');
-  const json = parseJson(bytes);
-  if (json === undefined) return problem('', 'is not JSON');
-  const read = parseWith(indexSchema, json);
-  return read.ok ? parsed(read.value) : { ok: false, problems: read.problems.slice(0, 1) };
-}
-
-const TOO_MANY = { path: 'manifests', message: `has more than ${MAX_ENTRIES} entries` };
+const NAMES: readonly string[] = [REF_NAME, CONTAINERD_NAME];
 
 /** The tag of an entry: its name, or the tag of it where that is the full name of an image. */
 export function tagOf({ annotations }: Pick<Entry, 'annotations'>): string | undefined {
-  for (const key of [REF_NAME, CONTAINERD_NAME]) {
+  for (const key of NAMES) {
     const name = annotations?.[key] ?? '';
     if (isTag(name)) return name;
     const full = parseReference(name);
@@ -117,7 +65,8 @@ export function withoutTag(index: LayoutIndex, tag: string): LayoutIndex {
     if (tagOf(entry) !== tag) return [entry];
     if (named.has(entry.digest)) return [];
     named.add(entry.digest);
-    const { [REF_NAME]: _name, [CONTAINERD_NAME]: _full, ...annotations } = entry.annotations ?? {};
+    const others = Object.entries(entry.annotations ?? {}).filter(([key]) => !NAMES.includes(key));
+    const annotations = Object.fromEntries(others);
     return [{ ...entry, annotations }];
   });
   return { ...index, manifests };

@@ -1,23 +1,19 @@
-import { open, unlink } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import {
-  digestAlgorithm,
-  digestOf,
-  errorCode,
-  fallbackTag,
-  formatReference,
-  nameOf,
-  REGISTRY_JOBS,
-} from '../../core/model/index.ts';
-import type { Digest, ImageRef, ManifestContent } from '../../core/model/index.ts';
+import { digestAlgorithm, digestOf, formatReference, nameOf, REGISTRY_JOBS } from '../../core/model/index.ts';
+import type { ImageRef } from '../../core/model/index.ts';
 import type { SideRegistry } from '../../core/promotion/index.ts';
 import { hashElsewhere } from '../io/index.ts';
-import { blobPath, fault, faultOfSystem, openStream, putFile, readWhole, type Disk } from './disk.ts';
-import { byTag, withListing, withoutTag, withTag, type Entry, type LayoutIndex } from './entries.ts';
-import { changedListing, createGraphReader, descriptorOf, readContent, readFallback } from './listing.ts';
-import type { At } from './listing.ts';
+import { deleteAt, push } from './changes.ts';
+import { blobPath, openStream, readWhole, type Disk } from './disk.ts';
+import { byTag, withoutTag } from './entries.ts';
+import { fault } from './fault.ts';
+import { createGraphReader, type At } from './graph.ts';
+import { readFallback } from './listing.ts';
+import { contentAt, entryAt, loneImage } from './names.ts';
+import { lacking } from './parts.ts';
 import { createStore } from './store.ts';
-import { createTransfers, lacking } from './transfer.ts';
+import { createTransfers } from './transfer.ts';
 
 /** How folders are read and written. */
 export interface LayoutOptions {
@@ -122,11 +118,11 @@ export function createLayouts({
       await putBlob(at(repository, `write blob ${digest} of`, signal), digest, bytes);
       return digest;
     },
-    extendManifest: async (to, extension, signal) => {
-      const it = at(to, 'extend manifest', signal);
+    extendManifest: (to, extension, signal) => {
       const extended = REGISTRY_JOBS.extension(extension);
-      if (extended.ok) return extended.value;
-      throw fault(it, 'RegistryMisbehaved', 'what lies there is no manifest that can be extended');
+      if (extended.ok) return Promise.resolve(extended.value);
+      const why = 'what lies there is no manifest that can be extended';
+      return Promise.reject(fault(at(to, 'extend manifest', signal), 'RegistryMisbehaved', why));
     },
     pushManifest: async (to, content, signal) => push(at(to, 'write manifest', signal), to, content),
     deleteManifest: async (image, signal) =>
@@ -145,131 +141,4 @@ export function createLayouts({
     inTurn: () => layouts,
   };
   return layouts;
-}
-
-/** The entry that a tag names, or no tag: then the only image of the folder. One tag with two digests is a Fault. */
-async function entryAt(it: At, { tag }: ImageRef): Promise<Entry | undefined> {
-  const index = await it.store.index(it);
-  if (!index) return undefined;
-  const [first, ...others] = (tag !== undefined && byTag(index).get(tag)) || [];
-  if (first && others[0]) {
-    const detail = `index.json names two images ${String(tag)}: ${first.digest} and ${others[0].digest}; name one by its digest`;
-    throw fault(it, 'AmbiguousIndex', detail);
-  }
-  if (first ?? (tag !== undefined && tag !== 'latest')) return first;
-  if (tag !== undefined) return loneImage(it, index);
-  const { roots } = await it.graphOf(it, index);
-  if (roots.length <= 1) return roots[0];
-  const tags = [...byTag(index).keys()].slice(0, SHOWN_TAGS).join(', ');
-  throw fault(
-    it,
-    'InvalidReference',
-    `it has ${roots.length} images: name one by its tag or digest (${tags}…)`,
-  );
-}
-
-/** Tags that a message lists. */
-const SHOWN_TAGS = 8;
-
-/** The image of a folder that has one image without a name: as a name without a tag it is `latest`. */
-async function loneImage(it: At, index: LayoutIndex): Promise<Entry | undefined> {
-  if (index.manifests.length === 0 || byTag(index).has('latest')) return undefined;
-  const named = new Set([...byTag(index).values()].flat().map(({ digest }) => digest));
-  if (index.manifests.every(({ digest }) => named.has(digest))) return undefined;
-  const [only, ...others] = (await it.graphOf(it, index)).roots;
-  return only && others.length === 0 && !named.has(only.digest) ? only : undefined;
-}
-
-async function contentAt(
-  it: At,
-  ref: ImageRef,
-  as: Parameters<typeof readContent>[2],
-): Promise<ManifestContent | undefined> {
-  const entry = ref.digest === undefined ? await entryAt(it, ref) : undefined;
-  const digest = ref.digest ?? entry?.digest;
-  // Also refuses a folder that is no layout.
-  if (digest === undefined || !(await it.store.index(it))) return undefined;
-  const content = await readContent(it, digest, { ...as, named: entry?.mediaType, size: entry?.size });
-  if (content || !entry || it.side === 'target') return content;
-  throw fault(
-    it,
-    'RegistryMisbehaved',
-    `index.json names ${digest}, which is not in the folder: copy it again`,
-  );
-}
-
-/** Writes a manifest, then names it: by its tag, and for what refers to another image in the listing of that. */
-async function push(it: At, to: ImageRef, { manifest, bytes }: ManifestContent): Promise<void> {
-  const { store } = it;
-  const { digest, subject } = manifest;
-  if ((to.digest ?? digest) !== digest || digestOf(bytes, digestAlgorithm(digest)) !== digest)
-    throw fault(it, 'InternalError', 'the manifest is another one than is to be written');
-  await store.begin(it);
-  const lacks = await lacking(it, manifest);
-  if (lacks !== undefined) throw fault(it, 'RegistryMisbehaved', `the folder lacks ${lacks}, which it lists`);
-  if (!(await store.has(it, digest))) await writeBytes(it, digest, bytes);
-  const { tag } = to.digest === undefined ? to : {};
-  if (tag === undefined && subject === undefined) return;
-  const described = descriptorOf(manifest);
-  const replaced: Digest[] = [];
-  await store.change(it, async (index) => {
-    const named = tag === undefined ? index : withTag(index, tag, described);
-    if (subject === undefined) return named;
-    return relisted(it, named, subject.digest, { added: described }, replaced);
-  });
-  await removeUnnamed(it, replaced);
-}
-
-/** The index with another listing under the fallback tag of a subject; the one before is put among `replaced`. */
-async function relisted(
-  it: At,
-  index: LayoutIndex,
-  subject: Digest,
-  change: Parameters<typeof changedListing>[2],
-  replaced: Digest[],
-): Promise<LayoutIndex> {
-  const tag = fallbackTag(subject);
-  const [present] = byTag(index).get(tag) ?? [];
-  const bytes = await changedListing(it, present, change);
-  if (!bytes) return index;
-  const digest = digestOf(bytes);
-  await writeBytes(it, digest, bytes);
-  if (present) replaced.push(present.digest);
-  return withListing(index, tag, { digest, size: bytes.byteLength });
-}
-
-async function writeBytes(it: At, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const { disk, wrote } = it.store;
-  await putFile(it, disk, blobPath(disk, digest), (file) => file.writeFile(bytes));
-  wrote(digest);
-}
-
-/** Takes listings away that were replaced: nothing names them any more. */
-async function removeUnnamed(it: At, digests: readonly Digest[]): Promise<void> {
-  const { manifests = [] } = (await it.store.index(it)) ?? {};
-  const named = new Set(manifests.map(({ digest }) => digest));
-  for (const digest of digests.filter((one) => !named.has(one))) await removeBlob(it, digest);
-}
-
-async function removeBlob(it: At, digest: Digest): Promise<void> {
-  const path = blobPath(it.store.disk, digest);
-  it.store.forget(digest);
-  await unlink(path).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw faultOfSystem(it, path, error);
-  });
-}
-
-/** Takes a manifest out of the index with all its tags, and out of the listing of what it refers to; then its file. */
-async function deleteAt(it: At, digest: Digest): Promise<'deleted' | 'absent'> {
-  const content = await contentAt(it, { registry: '', repository: '', digest }, { isReferrer: true });
-  if (!content) return 'absent';
-  const { subject } = content.manifest;
-  const replaced: Digest[] = [];
-  await it.store.change(it, async (index) => {
-    const rest = { ...index, manifests: index.manifests.filter((entry) => entry.digest !== digest) };
-    return subject ? relisted(it, rest, subject.digest, { removed: digest }, replaced) : rest;
-  });
-  await removeUnnamed(it, replaced);
-  await removeBlob(it, digest);
-  return 'deleted';
 }

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileHandle } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { digestAlgorithm, digestHex, Fault, nameOf } from '../../core/model/index.ts';
-import type { Digest, ImageRef, Manifest } from '../../core/model/index.ts';
+import type { Digest, ImageRef } from '../../core/model/index.ts';
 import type { BlobArrival, BlobTransfer, TargetRegistry } from '../../core/promotion/index.ts';
-import { blobPath, checkTime, fault, putFile, statusOf } from './disk.ts';
-import { readContent, type At } from './listing.ts';
+import { blobPath, putFile } from './disk.ts';
+import { checkTime, fault } from './fault.ts';
+import type { At } from './graph.ts';
 
 /** Blobs on their way to disks at the same time: each holds a connection and a file. */
 const MAX_TRANSFERS = 16;
@@ -14,8 +15,6 @@ const MAX_TRANSFERS = 16;
 const MAX_RESUMES = 8;
 /** The pause before the first of them, in milliseconds; each further one is twice as long. */
 const FIRST_RESUME_MS = 50;
-/** Deepest nesting of indexes that is followed. */
-const MAX_DEPTH = 8;
 
 /** Brings blobs into folders, each once however many ask; `at` opens the folder of a reference. */
 export function createTransfers(at: (ref: ImageRef, verb: string, signal: AbortSignal) => At) {
@@ -89,45 +88,42 @@ async function writePieces(it: At, transfer: BlobTransfer, file: FileHandle): Pr
 
 /** The bytes of a blob; after a break that may pass they are asked for again from where it broke off. */
 async function* piecesOf(
-  { blob, source, from }: BlobTransfer,
+  transfer: BlobTransfer,
   doing: Pick<At, 'operation' | 'side' | 'signal'>,
 ): AsyncGenerator<Uint8Array> {
   const leave = new AbortController();
   const signal = AbortSignal.any([doing.signal, leave.signal]);
+  const progress = { at: 0 };
   try {
-    for (let [at, resumes] = [0, 0]; ; resumes += 1) {
-      try {
-        const opened = await source.openBlob(from, blob, at, signal);
-        if (!opened)
-          throw fault(doing, 'RegistryMisbehaved', 'it does not have a blob that its manifest lists');
-        for await (const piece of opened) {
-          at += piece.byteLength;
-          yield piece;
-        }
-        return;
-      } catch (error) {
-        checkTime(doing);
-        if (resumes === MAX_RESUMES || !(error instanceof Fault && error.transient)) throw error;
-        await sleep(FIRST_RESUME_MS * 2 ** resumes, undefined, { signal }).catch(() => undefined);
-      }
+    for (let resumes = 0; ; resumes += 1) {
+      const broken = yield* stretchOf(transfer, { ...doing, signal }, progress);
+      if (!broken) return;
+      checkTime(doing);
+      if (resumes === MAX_RESUMES || !broken.transient) throw broken;
+      await sleep(FIRST_RESUME_MS * 2 ** resumes, undefined, { signal }).catch(() => undefined);
     }
   } finally {
     leave.abort();
   }
 }
 
-/** What a manifest lists and its folder does not have with the size that is declared; `undefined` where it has all. */
-export async function lacking(it: At, manifest: Manifest, depth = 0): Promise<Digest | undefined> {
-  const { config, layers, manifests } = manifest;
-  const blobs = [...(config ? [config] : []), ...layers].filter(({ isElsewhere }) => !isElsewhere);
-  for (const { digest, size } of [...blobs, ...manifests]) {
-    const found = await statusOf(it, blobPath(it.store.disk, digest));
-    if (!found?.isFile() || found.size !== size) return digest;
+/** The bytes from where they broke off to the end, or to the Fault that it ends with. */
+async function* stretchOf(
+  { blob, source, from }: BlobTransfer,
+  doing: Pick<At, 'operation' | 'side' | 'signal'>,
+  progress: { at: number },
+): AsyncGenerator<Uint8Array, Fault | undefined> {
+  try {
+    const opened = await source.openBlob(from, blob, progress.at, doing.signal);
+    if (!opened) return fault(doing, 'RegistryMisbehaved', 'it does not have a blob that its manifest lists');
+    for await (const piece of opened) {
+      progress.at += piece.byteLength;
+      yield piece;
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    checkTime(doing);
+    throw error;
   }
-  for (const child of depth < MAX_DEPTH ? manifests : []) {
-    const content = await readContent(it, child.digest);
-    const lacks = content ? await lacking(it, content.manifest, depth + 1) : child.digest;
-    if (lacks !== undefined) return lacks;
-  }
-  return undefined;
 }

@@ -154,16 +154,19 @@ export function parsePlace(text: string): Parsed<ImageRef> {
     return problem('', `is longer than ${MAX_REFERENCE_LENGTH} characters`);
   const [named = '', ...pins] = text.slice('oci:'.length).split('@');
   const digest = parseDigest(pins[0]);
-  if (pins.length > 1 || (pins.length === 1 && digest === undefined))
-    return problem('', 'has no valid digest after "@"');
-  const colon = named.indexOf(':');
-  const tag = colon < 0 ? undefined : named.slice(colon + 1);
-  if (tag !== undefined && !isTag(tag))
+  const isPinnedWell = pins.length === (digest === undefined ? 0 : 1);
+  return isPinnedWell ? folderWith(named, digest) : problem('', 'has no valid digest after "@"');
+}
+
+function folderWith(named: string, digest: Digest | undefined): Parsed<ImageRef> {
+  const [path = '', ...tags] = named.split(':');
+  const [tag] = tags;
+  if (tags.length > 1 || (tag !== undefined && !isTag(tag)))
     return problem('', 'has an invalid tag, or a folder with ":" in its path');
-  const place = folderAt(colon < 0 ? named : named.slice(0, colon));
-  return place
-    ? parsed({ ...place, ...(tag !== undefined && { tag }), ...(digest && { digest }) })
-    : problem('', 'names no folder: "oci:./" or "oci:/" and a path with ".." at its beginning only');
+  const place = folderAt(path);
+  if (!place)
+    return problem('', 'names no folder: "oci:./" or "oci:/" and a path with ".." at its beginning only');
+  return parsed({ ...place, ...(tag !== undefined && { tag }), ...(digest && { digest }) });
 }
 
 /** A folder with one spelling: the last part of its path is the repository, all before it stands for the registry. */

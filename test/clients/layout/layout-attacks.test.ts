@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { digestOf, Fault, MEDIA_TYPE, pin, type ImageRef } from '../../../src/core/model/index.ts';
+import { digestOf, MEDIA_TYPE, pin, type ImageRef } from '../../../src/core/model/index.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 import {
   blobFile,
@@ -14,9 +12,6 @@ import {
   imageTexts,
   indexOf,
   place,
-  pushBlob,
-  readIndex,
-  referrer,
   signal,
   sourceLayouts,
   targetLayouts,
@@ -36,11 +31,6 @@ describe('A folder in the OCI image layout', () => {
     at = place(folder.path, 'export');
   });
   afterEach(() => folder.remove());
-  const drained = async (stream: AsyncIterable<Uint8Array> | undefined): Promise<string> => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of stream ?? []) pieces.push(piece);
-    return Buffer.concat(pieces).toString();
-  };
 
   describe('leads nowhere else', () => {
     for (const linked of [

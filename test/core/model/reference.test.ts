@@ -12,7 +12,6 @@ import {
   folderOf,
   isFolder,
   parsePlace,
-  parseRepository as repositoryOf,
 } from '../../../src/core/model/index.ts';
 import { MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH } from '../../../src/core/model/reference.ts';
 

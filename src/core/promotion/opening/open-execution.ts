@@ -40,9 +40,7 @@ export async function openOne(
   signal: AbortSignal,
 ): Promise<Parsed<Execution>> {
   const { spec, run, startedAt, promotionUID, limit } = promotion;
-  const place = parsePlace(spec.source.repository ?? '');
-  if (place.ok && isFolder(place.value) && spec.promote?.scan?.from === 'Image')
-    return problem(SCAN, NO_SCAN);
+  if (scansFolder(spec)) return problem(SCAN, NO_SCAN);
   const read = await readOwner(promotion, signal);
   if (!read.ok) return read;
   const owner = read.value;
@@ -96,6 +94,11 @@ export async function openOne(
 const SCAN = 'spec.promote.scan.from';
 const NO_SCAN =
   'is Image, and scanners read images from registries: mirror the folder into one first, or use Sbom or Report';
+
+function scansFolder({ source, promote }: ImagePromotionSpec): boolean {
+  const place = parsePlace(source.repository ?? '');
+  return promote?.scan?.from === 'Image' && place.ok && isFolder(place.value);
+}
 
 function seenBookOf({ tags }: ImagePromotionSpec, { registry, place }: OpenSide, signer?: ArtifactSigner) {
   return needsOfTags(tags).seen ? createSeenBook(registry, place, signer) : undefined;

@@ -75,12 +75,11 @@ export async function openSide(
   signal: AbortSignal,
 ): Promise<Parsed<OpenSide>> {
   const path = `spec.${which}`;
-  const read = parsePlace(side.repository ?? '');
-  if (!read.ok) return { ok: false, problems: at(`${path}.repository`, read.problems) };
-  const { registry: host, repository } = read.value;
-  const place: ImageRef = { registry: host, repository };
+  const read = placeOf(path, side);
+  if (!read.ok) return read;
+  const place = read.value;
   if (isFolder(place)) return openFolder(which, { side, owner, place }, context);
-  const insecure = side.insecure ? objectionToHttp(host, context) : undefined;
+  const insecure = side.insecure ? objectionToHttp(place.registry, context) : undefined;
   if (insecure) return refused(`${path}.insecure`, insecure);
   const logins = await loginsOf(path, { side, owner, place }, context, signal);
   if (!logins.ok) return logins;
@@ -102,6 +101,13 @@ export async function openSide(
   const registry = client.as({ scope: view, keychain, fallbacks, side: which, direct, withheld, turn });
   const close = async (): Promise<void> => (isOwn ? client.close() : undefined);
   return parsed({ place, registry, askedFor, ...logins.value, scope, ...trust, close });
+}
+
+function placeOf(path: string, { repository: text = '' }: PromotionSide): Parsed<ImageRef> {
+  const read = parsePlace(text);
+  if (!read.ok) return { ok: false, problems: at(`${path}.repository`, read.problems) };
+  const { registry, repository } = read.value;
+  return parsed({ registry, repository });
 }
 
 /** Fields that only a registry has a use for. */
