@@ -1,7 +1,7 @@
 import { digestAlgorithm, digestOf, MAX_MANIFEST_BYTES, REGISTRY_JOBS } from '../../core/model/index.ts';
-import type { Digest, ManifestContent, Problem } from '../../core/model/index.ts';
+import type { Digest, ManifestContent } from '../../core/model/index.ts';
 import { blobPath, readWhole } from './disk.ts';
-import { fault, type Doing } from './fault.ts';
+import { fault, unreadable, type Doing } from './fault.ts';
 import type { Store } from './store.ts';
 
 /** A folder and what is done with it. */
@@ -37,11 +37,4 @@ export async function readContent(
   const read = REGISTRY_JOBS.manifest({ bytes, digest, contentType: named, ...as });
   if (read.ok) return { manifest: read.value, bytes };
   throw unreadable(doing, path, read.problems);
-}
-
-/** The Fault for a document of a folder that cannot be read. */
-export function unreadable(doing: Doing, path: string, [first]: readonly Problem[]) {
-  const { path: field = '', message = 'cannot be read', isLimit, reason } = first ?? {};
-  const code = reason ?? (isLimit ? 'LimitExceeded' : 'RegistryMisbehaved');
-  return fault(doing, code, `${path}: ${field} ${message}`);
 }

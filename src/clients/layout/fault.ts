@@ -1,5 +1,5 @@
 import { errorCode, Fault } from '../../core/model/index.ts';
-import type { ReasonCode } from '../../core/model/index.ts';
+import type { Problem, ReasonCode } from '../../core/model/index.ts';
 
 /** What is being done with a folder, for Faults. */
 export interface Doing {
@@ -47,4 +47,11 @@ export function faultOfSystem(doing: Doing, path: string, error: unknown): unkno
   if (code === '') return error;
   const [reason, meaning] = MEANINGS[code] ?? ['RegistryUnavailable', 'the system does not read or write it'];
   return fault(doing, reason, `${path}: ${meaning} (${code})`, { cause: error });
+}
+
+/** The Fault for a document of a folder that cannot be read. */
+export function unreadable(doing: Omit<Doing, 'signal'>, path: string, [first]: readonly Problem[]) {
+  const { path: field = '', message = 'cannot be read', isLimit, reason } = first ?? {};
+  const code = reason ?? (isLimit ? 'LimitExceeded' : 'RegistryMisbehaved');
+  return fault(doing, code, `${path}: ${field} ${message}`);
 }

@@ -14,8 +14,11 @@ export async function entryAt(it: At, { tag }: ImageRef): Promise<Entry | undefi
     const detail = `index.json names two images ${String(tag)}: ${first.digest} and ${other.digest}; name one by its digest`;
     throw fault(it, 'AmbiguousIndex', detail);
   }
-  if (first ?? (tag !== undefined && tag !== 'latest')) return first;
-  if (tag !== undefined) return loneImage(it, index);
+  if (tag === undefined) return onlyImage(it, index);
+  return first ?? (tag === 'latest' ? loneImage(it, index) : undefined);
+}
+
+async function onlyImage(it: At, index: LayoutIndex): Promise<Entry | undefined> {
   const { roots } = await it.graphOf(it, index);
   if (roots.length <= 1) return roots[0];
   const tags = [...byTag(index).keys()].slice(0, SHOWN_TAGS).join(', ');
@@ -43,12 +46,14 @@ export async function contentAt(
   ref: ImageRef,
   as: Parameters<typeof readContent>[2],
 ): Promise<ManifestContent | undefined> {
-  const entry = ref.digest === undefined ? await entryAt(it, ref) : undefined;
-  const digest = ref.digest ?? entry?.digest;
   // Also refuses a folder that is no layout.
-  if (digest === undefined || !(await it.store.index(it))) return undefined;
-  const content = await readContent(it, digest, { ...as, named: entry?.mediaType, size: entry?.size });
-  if (content || !entry || it.side === 'target') return content;
+  if (!(await it.store.index(it))) return undefined;
+  if (ref.digest !== undefined) return readContent(it, ref.digest, as);
+  const entry = await entryAt(it, ref);
+  if (!entry) return undefined;
+  const { digest, mediaType: named, size } = entry;
+  const content = await readContent(it, digest, { ...as, named, size });
+  if (content || it.side === 'target') return content;
   throw fault(
     it,
     'RegistryMisbehaved',

@@ -12,7 +12,7 @@ import {
   type Disk,
 } from './disk.ts';
 import { MAX_ENTRIES, parseIndex, type LayoutIndex } from './index-file.ts';
-import { fault, faultOfSystem, type Doing } from './fault.ts';
+import { fault, faultOfSystem, unreadable, type Doing } from './fault.ts';
 import { locked } from './lock.ts';
 
 /** Largest `index.json`: its entries have some 400 bytes each. */
@@ -63,10 +63,7 @@ export function createStore(disk: Disk, now: () => Date): Store {
     if (!bytes)
       throw fault(doing, 'RegistryMisbehaved', `${path} is missing, without which nothing is named`);
     const index = parseIndex(bytes);
-    if (!index.ok) {
-      const [{ path: field, message, isLimit } = { path: '', message: 'cannot be read' }] = index.problems;
-      throw fault(doing, isLimit ? 'LimitExceeded' : 'RegistryMisbehaved', `${path}: ${field} ${message}`);
-    }
+    if (!index.ok) throw unreadable(doing, path, index.problems);
     // Unless it was replaced meanwhile: then the next caller reads it again.
     if (stamp !== undefined && (await stampOf(doing)) === stamp) known = { stamp, index: index.value };
     return index.value;

@@ -40,8 +40,7 @@ export async function openOne(
   signal: AbortSignal,
 ): Promise<Parsed<Execution>> {
   const { spec, run, startedAt, promotionUID, limit } = promotion;
-  if (scansFolder(spec)) return problem(SCAN, NO_SCAN);
-  const read = await readOwner(promotion, signal);
+  const read = await ownerOf(promotion, signal);
   if (!read.ok) return read;
   const owner = read.value;
   // First, because this may ask an API server, and there is nothing to close yet.
@@ -95,9 +94,11 @@ const SCAN = 'spec.promote.scan.from';
 const NO_SCAN =
   'is Image, and scanners read images from registries: mirror the folder into one first, or use Sbom or Report';
 
-function scansFolder({ source, promote }: ImagePromotionSpec): boolean {
+async function ownerOf(promotion: PromotionToOpen, signal: AbortSignal): Promise<Parsed<Owner>> {
+  const { source, promote } = promotion.spec;
   const place = parsePlace(source.repository ?? '');
-  return promote?.scan?.from === 'Image' && place.ok && isFolder(place.value);
+  const scans = promote?.scan?.from === 'Image' && place.ok && isFolder(place.value);
+  return scans ? problem(SCAN, NO_SCAN) : readOwner(promotion, signal);
 }
 
 function seenBookOf({ tags }: ImagePromotionSpec, { registry, place }: OpenSide, signer?: ArtifactSigner) {
