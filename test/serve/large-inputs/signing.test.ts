@@ -3,7 +3,14 @@ import { expect } from 'chai';
 import { hashElsewhere } from '../../../src/clients/io/index.ts';
 import { openKeySigner } from '../../../src/clients/sigstore/index.ts';
 import { digestOf, matchesDigest } from '../../../src/core/model/index.ts';
-import type { Digest, ImageRef, Manifest, ManifestContent } from '../../../src/core/model/index.ts';
+import { extendManifest } from '../../../src/core/model/extension.ts';
+import type {
+  Digest,
+  Extension,
+  ImageRef,
+  Manifest,
+  ManifestContent,
+} from '../../../src/core/model/index.ts';
 import type { ArtifactSigner, TargetRegistry } from '../../../src/core/promotion/index.ts';
 import { readScanReport } from '../../../src/core/promotion/gates/scan-report.ts';
 import { reportRecord, vulnerabilityStatement } from '../../../src/core/promotion/records/report.ts';
@@ -41,6 +48,10 @@ function repository() {
     digestOf: hashElsewhere,
     referrers: () => Promise.resolve([]),
     content: () => Promise.resolve(undefined),
+    extendManifest: (_: ImageRef, extension: Extension) => {
+      const made = extendManifest(extension);
+      return made.ok ? Promise.resolve(made.value) : Promise.reject(new Error('not extended'));
+    },
     pushBlob: async (_: ImageRef, bytes: Uint8Array) => {
       const digest = await hashElsewhere(bytes);
       blobs.set(digest, bytes);

@@ -80,9 +80,7 @@ export async function openOne(
       selectElsewhere: context.selectElsewhere,
       signer: signer.value,
       seen: seenBookOf(spec, to, signer.value),
-      history: spec.mirror?.history
-        ? createHistoryBook(to.registry, to.place, from.place, context.updateHistoryElsewhere)
-        : undefined,
+      history: historyBookOf(spec, from, to, context),
       close: async () => {
         await Promise.all([from.close(), to.close()]);
       },
@@ -103,6 +101,17 @@ async function ownerOf(promotion: PromotionToOpen, signal: AbortSignal): Promise
 
 function seenBookOf({ tags }: ImagePromotionSpec, { registry, place }: OpenSide, signer?: ArtifactSigner) {
   return needsOfTags(tags).seen ? createSeenBook(registry, place, signer) : undefined;
+}
+
+function historyBookOf(
+  { mirror }: ImagePromotionSpec,
+  from: OpenSide,
+  to: OpenSide,
+  { updateHistoryElsewhere }: OpeningContext,
+) {
+  return mirror?.history
+    ? createHistoryBook(to.registry, to.place, from.place, updateHistoryElsewhere)
+    : undefined;
 }
 
 /** What the logins of both sides must be good for. Reading may do without one, so that it is tried first, unless all is asked for. */
