@@ -51,7 +51,7 @@ describe('pratique promote carries images across an air gap in a folder', () => 
     await cosign.sign(index.reference, { key, format: 'legacy' });
   });
   after(async () => {
-    await Promise.all([vendor, own, cosign, promoter].map((each) => each?.stop()));
+    await Promise.all([vendor?.stop(), own?.stop(), cosign.stop(), promoter.stop()]);
     await workspace.close();
   });
 
