@@ -18,6 +18,7 @@ function policyWith(change: (spec: Record<string, unknown>) => void): object {
   return { apiVersion: 'pratique.dev/v1alpha1', kind: 'ImagePolicy', metadata: { name: 'wrong' }, spec };
 }
 
+const NO_FOLDER = 'a folder is read and written by pratique promote only, not by pods';
 const promotionSpec = {
   source: { repository: 'registry.example.com/quarantine/node' },
   target: { repository: 'registry.example.com/golden/node' },
@@ -222,6 +223,9 @@ describe('the CRDs at a real API server', () => {
       { promote: { sign: { keyless: { fulcioURL: 'https://fulcio.example.com' } } } },
       'needs rekorURL or tsaURL',
     ],
+    ['a folder as source', { source: { repository: 'oci:./export' } }, NO_FOLDER],
+    ['a folder as target', { target: { repository: 'oci:/media/export' } }, NO_FOLDER],
+    ['a folder among many', { source: { repositories: [{ from: 'oci:../a/b' }] } }, NO_FOLDER],
     ['too many images at a time', { maxParallelImages: 17 }, 'spec.maxParallelImages'],
   ];
   for (const [what, more, message] of promotions) {
