@@ -89,8 +89,14 @@ describe('the Helm chart and nodes', () => {
     ]);
   });
 
-  it('asks DNS for the names of registries as they are, before the domains of the cluster', async () => {
-    expect((await pod()).dnsConfig).to.deep.equal({ options: [{ name: 'ndots', value: '1' }] });
+  it('asks DNS for the names of registries as they are, and again after a second without an answer', async () => {
+    expect((await pod()).dnsConfig).to.deep.equal({
+      options: [
+        { name: 'ndots', value: '1' },
+        { name: 'timeout', value: '1' },
+        { name: 'attempts', value: '5' },
+      ],
+    });
   });
 
   it('waits for the start, so that no probe of a usual one fails', async () => {
