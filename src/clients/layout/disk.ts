@@ -40,6 +40,8 @@ export function statusOf(doing: Doing, path: string): Promise<Stats | undefined>
 export interface Disk {
   readonly root: string;
   readonly open: OpenFile;
+  /** Longest wait for another process that changes the index; absent = 30 seconds. */
+  readonly lockWaitMs?: number | undefined;
 }
 
 export function blobPath({ root }: Disk, digest: Digest): string {

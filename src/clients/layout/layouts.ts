@@ -25,6 +25,7 @@ export interface LayoutOptions {
   readonly now?: () => Date;
   /** Opens files; absent = as the system does. */
   readonly open?: Disk['open'];
+  readonly lockWaitMs?: Disk['lockWaitMs'];
 }
 
 /**
@@ -38,6 +39,7 @@ export function createLayouts({
   folderOf,
   now = () => new Date(),
   open: openFile = open,
+  lockWaitMs,
 }: LayoutOptions): SideRegistry {
   const stores = new Map<string, Pick<At, 'store' | 'graphOf'>>();
   const at = (ref: ImageRef, verb: string, signal: AbortSignal): At => {
@@ -50,7 +52,7 @@ export function createLayouts({
         `nothing but the folder is read, and ${nameOf(ref)} is not in it`,
       );
     const root = resolve(folder);
-    const store = stores.get(root)?.store ?? createStore({ root, open: openFile }, now);
+    const store = stores.get(root)?.store ?? createStore({ root, open: openFile, lockWaitMs }, now);
     const known = stores.get(root) ?? { store, graphOf: createGraphReader(store) };
     stores.set(root, known);
     return { ...doing, ...known };

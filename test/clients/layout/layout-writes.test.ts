@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -99,6 +99,41 @@ describe('A folder in the OCI image layout that is written', () => {
       });
       expect(await readFile(lock, 'utf8')).to.contain('another.example.com');
       expect(await sourceLayouts().tags(at, signal())).to.deep.equal(['1.0']);
+    });
+
+    it('B33 and not while one of another container writes, whose host has the same name and whose number is free here', async () => {
+      await image(targetLayouts(), at, ['1.0']);
+      const pid = Number(execFileSync('sh', ['-c', 'echo $$']).toString());
+      const lock = JSON.stringify({ pid, host: hostname(), processes: 'pid:[1]' });
+      await writeFile(join(root, 'index.json.lock'), lock);
+      const fault = await faultOf(image(targetLayouts({ lockWaitMs: 0 }), at, ['1.1'], 'another layer'));
+      expect(fault).to.include({ code: 'RegistryUnavailable', transient: true });
+      expect(fault.detail).to.contain(`process ${String(pid)} of ${hostname()}`);
+      expect(await readFile(join(root, 'index.json.lock'), 'utf8')).to.equal(lock);
+    });
+
+    it('B33 and never without end behind a lock that is left, where the process that took it over died as well', async () => {
+      await image(targetLayouts(), at, ['1.0']);
+      const pid = Number(execFileSync('sh', ['-c', 'echo $$']).toString());
+      await writeFile(join(root, 'index.json.lock'), JSON.stringify({ pid, host: hostname() }));
+      await mkdir(join(root, 'index.json.lock.break'));
+      const fault = await faultOf(image(targetLayouts({ lockWaitMs: 100 }), at, ['1.1'], 'another layer'));
+      expect(fault).to.include({ code: 'RegistryUnavailable', transient: true });
+      expect(fault.detail).to.contain('index.json.lock.break');
+    });
+
+    it('B33 and a disk that has no byte left for the lock keeps none', async () => {
+      await image(targetLayouts(), at, ['1.0']);
+      const full: typeof open = async (path, flags, mode) => {
+        const file = await open(path, flags, mode);
+        if (!String(path).endsWith('.lock')) return file;
+        file.writeFile = () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+        return file;
+      };
+      const fault = await faultOf(image(targetLayouts({ open: full }), at, ['1.1'], 'another layer'));
+      expect(fault).to.include({ code: 'RegistryUnavailable', side: 'target' });
+      await image(targetLayouts({ lockWaitMs: 0 }), at, ['1.1'], 'another layer');
+      expect(await sourceLayouts().tags(at, signal())).to.have.members(['1.0', '1.1']);
     });
 
     for (const [code, reason] of [
