@@ -104,8 +104,12 @@ export function send(call: Call, ask: Ask): Promise<Answer> {
 }
 
 /** An address in the repository of a call, e.g. `tags/list`. */
-export function urlIn({ repository, endpoint, mirrorOf }: Call, path: string): URL {
-  const url = new URL(`/v2/${repository}/${path}`, endpoint.origin);
+export function urlIn(call: Call, path: string): URL {
+  return askedOf(call, new URL(`/v2/${call.repository}/${path}`, call.endpoint.origin));
+}
+
+/** The same address; a mirror is asked for it with the name of the registry that it stands for. */
+export function askedOf({ mirrorOf }: Call, url: URL): URL {
   if (mirrorOf !== undefined) url.searchParams.set('ns', mirrorOf);
   return url;
 }

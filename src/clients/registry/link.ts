@@ -1,6 +1,6 @@
 import { objectionToUrl, parseSentUrl } from '../http/index.ts';
 import { isAbsent, readBody } from './answer.ts';
-import { send, type Answer, type Ask, type Call } from './call.ts';
+import { askedOf, send, type Answer, type Ask, type Call } from './call.ts';
 import { fault, quote, misbehaved } from './fault.ts';
 
 /** `<target>; parameters` (RFC 8288 §3); commas inside the angle brackets belong to the target. */
@@ -16,9 +16,9 @@ function nextPage(call: Call, answer: Answer, placed?: Listing<unknown>['placed'
   const next = [...links.matchAll(LINK)].find(([, , parameters = '']) => REL_NEXT.test(parameters))?.[1];
   if (next === undefined) return undefined;
   const url = parseSentUrl(next, answer.url);
-  if (url !== undefined && isWithin(call, url)) return url;
+  if (url !== undefined && isWithin(call, url)) return askedOf(call, url);
   const own = url && placed?.(url);
-  if (own !== undefined) return own;
+  if (own !== undefined) return askedOf(call, own);
   const where = url === undefined ? 'no valid address' : quote(url.host + url.pathname);
   throw fault(call, 'UntrustedEndpoint', `the listing continues at ${where}, outside of the repository`);
 }

@@ -1,7 +1,7 @@
 import { objectOf, parseCounted } from '../../core/model/index.ts';
 import { discard } from '../http/index.ts';
 import { isAbsent, parseAnswer, readBody } from './answer.ts';
-import { send, urlIn, type Call } from './call.ts';
+import { askedOf, send, urlIn, type Call } from './call.ts';
 import { misbehaved } from './fault.ts';
 import { readPages, type Page } from './link.ts';
 
@@ -42,7 +42,7 @@ async function readNames(
   read: (page: Uint8Array) => Promise<Page<string>>,
 ): Promise<readonly string[] | undefined> {
   const ask = { method: 'GET' } as const;
-  let first = await send(call, { ...ask, url: paged(url, `n=${TAGS_PER_PAGE}`) });
+  let first = await send(call, { ...ask, url: askedOf(call, paged(url, `n=${TAGS_PER_PAGE}`)) });
   if (first.status === 400) {
     // Some registries refuse more than they give at a time, instead of giving less (distribution#4844).
     await discard(first);

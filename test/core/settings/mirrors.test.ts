@@ -29,6 +29,8 @@ describe('the settings of mirrors', () => {
     ['docker.*', false],
     ['acme@docker.io', false],
     ['docker.io?ns=quay.io', false],
+    ['oci:./export', false],
+    ['oci:/export', false],
   ];
   for (const [prefix, isRight] of PREFIXES)
     it(`${isRight ? 'take' : 'refuse'} "${prefix}" as a prefix`, () => {
@@ -44,6 +46,10 @@ describe('the settings of mirrors', () => {
     'http://mirror.example.com',
     'a:b@mirror.example.com',
     'mirror.example.com/v2/hub:1',
+    'oci:./export',
+    'oci:../export',
+    'oci:/export',
+    'oci:.',
   ])
     it(`refuse "${location}" as a location`, () => {
       const path = 'registries.mirrors[0].endpoints[0].location';

@@ -21,8 +21,12 @@ export interface Rule {
 
 /** Rules with the longest prefix first; hosts before patterns. */
 export function compileMirrors(rules: MirrorRules): readonly Rule[] {
-  const weight = ({ prefix }: MirrorRules[number]): number =>
-    (prefix.startsWith('*') ? 0 : 1_000) + prefix.length;
+  const weight = ({ prefix }: MirrorRules[number]): number => {
+    if (prefix.startsWith('*')) return prefix.length;
+    // Docker Hub has several names, of which none is longer than another here.
+    const { registry, path } = placeOf(prefix);
+    return 1_000 + registry.length + path.length;
+  };
   return rules
     .toSorted((a, b) => weight(b) - weight(a))
     .map(({ prefix, endpoints, upstream }) => ({

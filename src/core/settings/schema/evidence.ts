@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseRepository } from '../../model/index.ts';
+import { parseReference } from '../../model/index.ts';
 import { address, block, DAY_MS, firstOfItsName, host, milliseconds, noProxyEntry, path } from './parts.ts';
 import { hostPattern, proxyUrl, range, serverUrl } from './parts.ts';
 
@@ -67,7 +67,7 @@ const imagePlace = z
   .string()
   .max(200)
   .refine(
-    (text) => /^[^/]*[.:][^/]*(?:\/|$)|^localhost(?:\/|$)/.test(text) && parseRepository(`${text}/a/b`).ok,
+    (text) => /^[^/]*[.:][^/]*(?:\/|$)|^localhost(?:\/|$)/.test(text) && parseReference(`${text}/a/b`).ok,
     {
       error: 'is not a host with an optional path, such as mirror.example.com/docker.io',
     },

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { openMirrors } from '../../../../src/clients/registry/index.ts';
+import { compileMirrors } from '../../../../src/clients/registry/mirrors/rules.ts';
 import { answer, hangUp, refuse } from '../../../support/registry/misbehave.ts';
 import { pushImage, pushReferrer } from '../../../support/registry/push.ts';
 import { faultOf, patient, tagged } from '../client.ts';
@@ -173,6 +174,24 @@ describe('mirrors of registries', () => {
       expect(upstream.requests).to.deep.equal([]);
     });
 
+    it('are asked for each page with the name of the registry that they stand for', async () => {
+      const registry = await reader([never()]);
+      const link = '</v2/hub/shop/web/tags/list?last=1.0&n=1>; rel="next"';
+      const page = (tag: string, headers: Record<string, string> = {}) => ({
+        status: 200,
+        headers,
+        body: JSON.stringify({ tags: [tag] }),
+      });
+      mirror.intercept(({ url }) => page('1.0', url.searchParams.has('last') ? {} : { link }));
+      mirror.forgetLog();
+      await registry.tags(tagged(upstream), patient());
+      const ns = encodeURIComponent(upstream.host);
+      expect(paths(mirror)).to.deep.equal([
+        `/v2/hub/shop/web/tags/list?n=1000&ns=${ns}`,
+        `/v2/hub/shop/web/tags/list?last=1.0&n=1&ns=${ns}`,
+      ]);
+    });
+
     it('leave unknown what a mirror that is not complete lacks', async () => {
       const partial = await openRegistry();
       const endpoints = [{ location: partial.host }, { location: `${mirror.host}/hub`, complete: true }];
@@ -218,6 +237,14 @@ describe('mirrors of registries', () => {
       ]);
       await registry.manifest(tagged(upstream), patient());
       expect([mirror, other].map(({ requests }) => requests.length)).to.deep.equal([1, 0]);
+    });
+
+    it('count by the name that is read, however a registry is written that has several', () => {
+      const rules = compileMirrors([
+        { prefix: 'registry-1.docker.io', endpoints: [], upstream: 'Allow' },
+        { prefix: 'docker.io/shop', endpoints: [], upstream: 'Never' },
+      ]);
+      expect(rules.map(({ upstream: isRead }) => isRead)).to.deep.equal([false, true]);
     });
 
     it('do not lead from a mirror to itself', async () => {
