@@ -18,7 +18,7 @@ import type { Asked } from './path.ts';
 import type { Caller, GatePorts, GateRules, Part, Upstream } from './ports.ts';
 import { absent, faultOutcome, plain, reasonOf, refusalOf, warningsOf, type Outcome } from './refusal.ts';
 import { keptBytes, storedBytes } from './stored.ts';
-import { createPullJudge, subjectOfTag, type Admission, type Pull } from './verdict.ts';
+import { bestOf, createPullJudge, subjectOfTag, type Admission, type Pull } from './verdict.ts';
 import { createWalk, learnFrom } from './walk.ts';
 
 /** How something is asked for. */
@@ -124,7 +124,8 @@ export function createPuller(
     if (admission.kind === 'absent') return missing(asked, ref, request);
     if (admission.kind !== 'admitted' && !rules.dryRun) return refused(admission, asked, ref, request);
     const { judged } = admission;
-    const { digest } = judged.reference ?? ref;
+    // What was admitted by its digest is read by that: the tag may have moved since.
+    const { digest } = admission.kind === 'admitted' ? admission : (judged.reference ?? ref);
     const content = first ?? (await read(digest === undefined ? ref : pin(ref, digest), request));
     if (!content) return missing(asked, ref, request);
     const { manifest, bytes } = content;
@@ -143,13 +144,12 @@ export function createPuller(
     const image = pin(request.upstream.rewrite(asked), asked.digest);
     const parts = () => contents.listings(image, image.digest).filter(({ role }) => role === 'part');
     if (parts().length === 0) await walk(image, request.reader);
-    let refusal: Outcome | undefined;
-    for (const { by, descriptor } of parts()) {
-      const admission = await judgeDigest(pin(image, by), request);
-      if (admission.kind === 'admitted' || rules.dryRun) return blobAnswer(image, descriptor, request, ports);
-      refusal ??= admission.kind === 'absent' ? undefined : refusalOf(admission, asked);
-    }
-    return refusal ?? plain(errorAnswer('BLOB_UNKNOWN', NOT_LISTED));
+    const best = await bestOf(parts(), ({ by }) => judgeDigest(pin(image, by), request));
+    if (best?.admission.kind === 'admitted' || (best && rules.dryRun))
+      return blobAnswer(image, best.way.descriptor, request, ports);
+    return !best || best.admission.kind === 'absent'
+      ? plain(errorAnswer('BLOB_UNKNOWN', NOT_LISTED))
+      : refusalOf(best.admission, asked);
   };
 
   const tagsFor = async ({ repository, page }: Extract<AskedImage, { kind: 'tags' }>, request: Request) => {

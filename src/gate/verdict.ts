@@ -131,19 +131,17 @@ export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Co
     const whole = once(image, (one) => judge(one, pull));
     const flags = once(image, (one) => judge(one, pull, flagsOf));
 
-    const known = new Map<Digest, Admission>();
+    const known = new Map<Digest, Promise<Admission>>();
 
     const admitBy = async (
       role: Role,
       one: PinnedRef,
       path: readonly Digest[],
     ): Promise<Admission | undefined> => {
-      let last: Admission | undefined;
-      for (const next of above(one, role)) {
-        last = worse(last, await admit(next, path));
-        if (last.kind === 'admitted') return { ...last, digest: one.digest };
-      }
-      return last;
+      const best = await bestOf(above(one, role), (next) => admit(next, path));
+      return best?.admission.kind === 'admitted'
+        ? { ...best.admission, digest: one.digest }
+        : best?.admission;
     };
 
     const admitOnce = async (one: PinnedRef, path: readonly Digest[]): Promise<Admission> => {
@@ -157,9 +155,9 @@ export function createPullJudge(ports: GatePorts, rules: GateRules, contents: Co
     };
 
     /** `path` = what led here: a tag can make two manifests be about each other. */
-    const admit = async (one: PinnedRef, path: readonly Digest[]): Promise<Admission> => {
-      if (path.includes(one.digest)) return { kind: 'absent' };
-      const admission = known.get(one.digest) ?? (await admitOnce(one, [...path, one.digest]));
+    const admit = (one: PinnedRef, path: readonly Digest[]): Promise<Admission> => {
+      if (path.includes(one.digest)) return Promise.resolve({ kind: 'absent' });
+      const admission = known.get(one.digest) ?? admitOnce(one, [...path, one.digest]);
       known.set(one.digest, admission);
       return admission;
     };
@@ -230,6 +228,29 @@ function admissionOf(judged: JudgedImage, asked: ImageRef): Admission {
   if (isRefused(judged)) return { kind: judged.verdict.kind === 'unknown' ? 'unknown' : 'refused', judged };
   // A verdict that needs no evidence has resolved nothing.
   return { kind: 'admitted', digest, judged };
+}
+
+/**
+ * The first of these ways to some content that is admitted, or else the one whose refusal is of most use. One that cannot be judged now
+ * rejects with its Fault, but only where no other is admitted: anyone who may push can add ways.
+ */
+export async function bestOf<T>(
+  ways: readonly T[],
+  admit: (way: T) => Promise<Admission>,
+): Promise<{ readonly way: T; readonly admission: Admission } | undefined> {
+  let best: { readonly way: T; readonly admission: Admission } | undefined;
+  let fault: Fault | undefined;
+  for (const way of ways)
+    try {
+      const admission = await admit(way);
+      if (worse(best?.admission, admission) === admission) best = { way, admission };
+      if (admission.kind === 'admitted') return best;
+    } catch (error) {
+      if (!(error instanceof Fault && error.transient)) throw error;
+      fault ??= error;
+    }
+  if (fault) throw fault;
+  return best;
 }
 
 /** An admission counts; else a refusal for a reason is of more use than one that may pass. */
