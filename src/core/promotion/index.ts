@@ -14,7 +14,7 @@ export type {
   TargetRegistry,
   WrittenStatement,
 } from './ports.ts';
-export { backupTag } from './selection/reserved-tags.ts';
+export { backupTag, sourceTagsOf, targetTagOf } from './selection/reserved-tags.ts';
 export { compileRoutes, compileTaking, placesOf, type Taking } from './selection/repositories.ts';
 export { WHY_LEFT_OUT, type LeftOut } from './selection/select.ts';
 export { rowName, type Candidate, type Discovery, type PlannedImage, type Resolved } from './plan.ts';

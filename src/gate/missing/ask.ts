@@ -128,7 +128,7 @@ export function createMissing(options: MissingOptions): AskForMissing {
     for (const stage of stages) {
       const here = stage.from === nameOf(miss.place) ? miss.digest : passed.at(-1)?.digest;
       const digest = here ?? (passed.length === 0 ? miss.asked.digest : undefined);
-      const known = { tag: miss.asked.tag, digest, now: clock() };
+      const known = { digest, now: clock() };
       const progress = progressOf(stage, await runsOf(stage), known);
       const isRequested = passed.length === 0 && stage.promotion.name === request;
       passed.push(isRequested ? await requestedProgress(miss, stage, progress) : progress);

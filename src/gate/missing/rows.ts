@@ -9,16 +9,15 @@ export interface StageRuns {
 
 /** What is known when a caller asks. `digest` = the one that the image has before this promotion. */
 export interface Known {
-  readonly tag: string | undefined;
   readonly digest: string | undefined;
   readonly now: Date;
 }
 
 /** The row of an image in the first of these runs that has one; a row about another digest is about another image. */
 export function rowOf(
-  { promotion, from }: Stage,
+  { promotion, from, tag, targetTag }: Stage,
   runs: readonly (ImagePromotionRunStatus | undefined)[],
-  { tag, digest }: Known,
+  { digest }: Known,
 ): RunImage | undefined {
   const isOne = promotion.spec.source.repository !== undefined;
   const rows = runs
@@ -27,5 +26,6 @@ export function rowOf(
   const has = ({ source, target }: RunImage): boolean => source === digest || target === digest;
   if (tag === undefined) return digest === undefined ? undefined : rows.find(has);
   const isOfTag = (row: RunImage): boolean => digest === undefined || row.source === undefined || has(row);
-  return rows.find((row) => row.tag === tag && isOfTag(row));
+  const isCalledSo = (row: RunImage): boolean => row.targetTag === undefined || row.targetTag === targetTag;
+  return rows.find((row) => row.tag === tag && isCalledSo(row) && isOfTag(row));
 }

@@ -18,18 +18,25 @@ const MAX_SECONDS = 3_600;
 const MAX_SCHEDULED_SECONDS = 86_400;
 
 /** Puts the progress of each stage into words, up to the first that it has not passed. */
-export function wayOf(
-  stages: readonly Stage[],
-  passed: readonly Progress[],
-  { place, isThere }: Wanted,
-  now: Date,
-): Way {
+export function wayOf(stages: readonly Stage[], passed: readonly Progress[], wanted: Wanted, now: Date): Way {
   const found = passed.map(({ text }) => text).join('; ');
   const [stage, last] = [stages.at(-1), passed.at(-1)];
   if (!stage || !last) throw new Error('an image is on no way');
   if (last.state !== 'Arrived') return again(found, secondsOf(last, now));
-  if (isThere && stage.promotion.spec.promote) return { found, next: `pull it from ${stage.to}` };
-  if (stage.to === nameOf(place)) return again(found, secondsOf(last, now));
+  return arrivedAt(stage, { found, wait: () => again(found, secondsOf(last, now)) }, wanted);
+}
+
+/** What to do where all known promotions have done their part. */
+function arrivedAt(
+  { promotion, to, targetTag }: Stage,
+  { found, wait }: { readonly found: string; readonly wait: () => Way },
+  { place, isThere }: Wanted,
+): Way {
+  const other = targetTag === place.tag ? undefined : targetTag;
+  if (isThere && promotion.spec.promote)
+    return { found, next: `pull it from ${other === undefined ? to : `${to}:${other}`}` };
+  if (to === nameOf(place))
+    return other === undefined ? wait() : { found, next: `pull it by the tag ${other}` };
   return again(`${found}; no promotion of that namespace takes it on`, MAX_SECONDS);
 }
 

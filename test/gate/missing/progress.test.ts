@@ -38,6 +38,47 @@ describe('where a missing image is on its way', () => {
     });
   });
 
+  for (const [what, first, second] of [
+    ['the mirror', '{tag}-acme', undefined],
+    ['the promotion', undefined, '{version}-acme'],
+  ] as const)
+    it(`follows an image to which ${what} gives another tag`, async () => {
+      const { mirror, promotion, run, replica, askedAt, after } = fixture();
+      const renamed = (template?: string) => (template === undefined ? {} : { targetTag: template });
+      const called = (template?: string) => (template === undefined ? {} : { targetTag: '22.1.0-acme' });
+      const between = first === undefined ? '22.1.0' : '22.1.0-acme';
+      const spec = { tags: { explicit: ['22.1.0', '22.1.0-acme'] }, ...renamed(second) };
+      mirror({}, {}, renamed(first));
+      promotion({}, spec);
+      const asked = missOf('22.1.0-acme');
+      expect((await replica()(asked))?.found).to.equal('promotion "node-mirror" was asked for it 12:00Z');
+      expect(askedAt()).to.equal('2026-11-29T12:00:00.000Z');
+      mirror(ran('m', 1, 3), {}, renamed(first));
+      const source = digestOfLetter('a');
+      run('m', { images: [row('Mirrored', { source, completionTime: at(3), ...called(first) })] });
+      run('p', {
+        images: [
+          row('AwaitingApproval', { tag: between, source, reason: 'ApprovalNeeded', ...called(second) }),
+        ],
+      });
+      promotion(ran('p', 5, 7), spec);
+      after(8 * MINUTE);
+      const waiting = 'mirrored 12:03Z into quarantine; waiting for approval';
+      expect((await replica()(asked))?.found).to.equal(waiting);
+      // By the tag of the source it will never be there: the answer has the one that it gets.
+      expect((await replica()(missOf()))?.found).to.equal(waiting);
+      run('p', {
+        images: [row('Promoted', { tag: between, source, completionTime: at(9), ...called(second) })],
+      });
+      promotion(ran('p', 8, 9), spec);
+      after(2 * MINUTE);
+      expect(await replica()(missOf())).to.deep.equal({
+        found: 'mirrored 12:03Z into quarantine; promoted 12:09Z',
+        next: 'pull it by the tag 22.1.0-acme',
+      });
+      expect(await replica()(asked)).to.have.property('next', 'ask again in 60 s');
+    });
+
   it('a promotion whose source was not there yet is no matter for a person', async () => {
     const { mirror, promotion, run, replica } = fixture();
     mirror(ran('m', -5));

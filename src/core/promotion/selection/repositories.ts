@@ -3,6 +3,7 @@ import type { Parsed, Problem } from '../../model/index.ts';
 import { compileGlobs } from '../../policy/index.ts';
 import type { ImagePromotionSpec, TagSelection } from '../schema.ts';
 import { MAX_REPOSITORIES } from '../schema/selection.ts';
+import { targetTagOf } from './reserved-tags.ts';
 import { compileTagFilter } from './tag-filter.ts';
 
 /** One repository of a promotion that takes from many: where it comes from, where it goes, and which of its tags are meant. */
@@ -93,7 +94,7 @@ export type Taking = (name: string, tag: string | undefined) => string | undefin
 
 /** Compiles what a promotion takes; problems as those of {@link compileRoutes}. */
 export function compileTaking(spec: ImagePromotionSpec): Parsed<Taking> {
-  const { source, target, tags } = spec;
+  const { source, target, tags, targetTag } = spec;
   const routes = source.repository === undefined ? compileRoutes(spec) : undefined;
   if (routes?.ok === false) return routes;
   const only = parseRepository(source.repository ?? '');
@@ -108,7 +109,7 @@ export function compileTaking(spec: ImagePromotionSpec): Parsed<Taking> {
     if (!route || tag === undefined) return route?.to;
     const takes = takesTag.get(route.tags) ?? takingOf(route.tags);
     takesTag.set(route.tags, takes);
-    return takes(tag) ? route.to : undefined;
+    return takes(tag) && targetTagOf(targetTag, tag).ok ? route.to : undefined;
   });
 }
 
