@@ -14,7 +14,7 @@ export interface Extension {
   readonly from?: { readonly bytes: Uint8Array; readonly at: readonly number[] };
   /** Layers that are added behind all others. */
   readonly layers?: readonly object[];
-  /** Fields of the config that are replaced; the others stay. */
+  /** Fields of the config that are replaced; the others stay, except for bytes of the old one. */
   readonly config?: object | undefined;
 }
 
@@ -35,7 +35,7 @@ export function extendManifest({
   const taken = (from?.at ?? []).map((at) => other.data.layers?.[at]);
   const whole = {
     ...body.data,
-    ...(config && { config: { ...objectOf(body.data.config), ...config } }),
+    ...(config && { config: { ...objectOf(body.data.config), data: undefined, ...config } }),
     layers: [...(body.data.layers ?? []), ...taken, ...layers],
   };
   const json = Buffer.from(JSON.stringify(whole));

@@ -34,6 +34,15 @@ describe('a manifest with more layers', () => {
     expect([manifest.digest, manifest.size]).to.deep.equal([digestOf(bytes), bytes.byteLength]);
   });
 
+  it('never keeps the bytes of the old config in the descriptor of the new one', () => {
+    const old = { ...theirs, config: layer('{}', { data: 'e30=', note: 'kept' }) };
+    const config = { digest: digestOf('other'), size: 5 };
+    const made = extendManifest({ bytes: bytesOf(old), mediaType: MEDIA_TYPE.ociManifest, config });
+    expect(made.ok && read(made.value.bytes)).to.deep.include({
+      config: { ...layer('', { note: 'kept' }), ...config },
+    });
+  });
+
   for (const [what, bytes] of Object.entries({
     'is no JSON': Buffer.from('{'),
     'has no list of layers': bytesOf({ ...theirs, layers: {} }),

@@ -53,8 +53,8 @@ export function parseHistory(bytes: Uint8Array): Parsed<MirrorHistory> {
   return parseWith(historySchema, withExactNumbers(bytes, json));
 }
 
-/** A number that may have more digits than a double; looking at every value costs the main thread too much where there is none. */
-const LONG_NUMBER = /(?:"\s*:|[[,])\s*-?\d[\d.eE+-]{15,}/;
+/** A number that may have more digits than a double, or be beyond its range; looking at every value costs too much where there is none. */
+const LONG_NUMBER = /(?:"\s*:|[[,])\s*-?\d(?:[\d.eE+-]{15,}|[\d.]*[eE])/;
 
 /** The same JSON with such numbers as they were written, so that what others wrote is written back unchanged. */
 function withExactNumbers(bytes: Uint8Array, json: unknown): unknown {

@@ -2,16 +2,21 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { createLayouts } from '../../../../src/clients/layout/index.ts';
 import { openSide } from '../../../../src/core/promotion/opening/side.ts';
-import { parsePromotion, type OpeningContext } from '../../../../src/core/promotion/index.ts';
+import { parsePromotion, type OpeningContext, type Scanner } from '../../../../src/core/promotion/index.ts';
 import {
   openPromotionFixture,
   type PromotionFixture,
+  type PromotionInput,
 } from '../../../support/promotions/promotion-fixture.ts';
 import { listTags } from '../../../support/registry/listings.ts';
 import { pushImage, pushIndex, pushReferrer } from '../../../support/registry/push.ts';
+import { pushBundleSignature, pushLegacySignature, pushStatement } from '../../../support/signed-images.ts';
+import { scanReport } from '../../../support/promotions/scan-reports.ts';
+import { signingKey } from '../../../support/signing.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../../support/temporary-folder.ts';
 
 const layouts: OpeningContext['layouts'] = () => Promise.resolve({ createLayouts });
+const CYCLONEDX = 'application/vnd.cyclonedx+json';
 const PLAIN = { quarantine: false, provenance: false, history: false };
 
 describe('a folder in a promotion', () => {
@@ -130,6 +135,103 @@ describe('a folder in a promotion', () => {
       promote: { scan: { failOn: 'High' } },
     });
     expect(await fixture.open(order).catch(String)).to.contain('spec.promote.scan.from');
+  });
+
+  describe('as a source', () => {
+    const VULN = 'https://cosign.sigstore.dev/attestation/vuln/v1';
+    const key = signingKey();
+    const sbom = '{"bomFormat":"CycloneDX","components":[{"name":"musl"}]}';
+    const alpine = (finished: string) => ({
+      SchemaVersion: 2,
+      CreatedAt: finished,
+      Metadata: { OS: { Family: 'alpine', Name: '3.22.0' } },
+      Results: [{ Target: 'image', Class: 'os-pkgs', Type: 'alpine', Vulnerabilities: [] }],
+    });
+    const scanned: string[] = [];
+    const scanner: Scanner = (subject) => {
+      scanned.push(subject.kind === 'sbom' ? Buffer.from(subject.sbom).toString() : subject.kind);
+      const startedAt = new Date();
+      const output = scanReport(alpine(startedAt.toISOString()));
+      return Promise.resolve({
+        ...output,
+        scanner: { name: 'trivy', version: '1' },
+        databaseUpdatedAt: startedAt,
+        startedAt,
+        finishedAt: startedAt,
+      });
+    };
+    const exported = async () => {
+      fixture = await openPromotionFixture({}, {}, { opening: { layouts, scanner: () => scanner } });
+      const here = { registry: fixture.registry.host, repository: 'a/web' };
+      const signed = await pushImage(
+        { ...here, tag: '1.0.0' },
+        { layers: [{ mediaType: 'a/b', bytes: '1' }] },
+      );
+      const legacy = await pushImage(
+        { ...here, tag: '1.1.0' },
+        { layers: [{ mediaType: 'a/b', bytes: '2' }] },
+      );
+      await pushImage({ ...here, tag: '1.2.0' }, { layers: [{ mediaType: 'a/b', bytes: '3' }] });
+      await pushBundleSignature(here, signed, key);
+      await pushLegacySignature(here, legacy, key);
+      const now = new Date().toISOString();
+      const predicate = {
+        scanner: { uri: 'trivy', version: '0.74.0', result: alpine(now) },
+        metadata: { scanFinishedOn: now },
+      };
+      await pushReferrer(here, {
+        subject: legacy,
+        artifactType: CYCLONEDX,
+        blobs: [{ mediaType: CYCLONEDX, bytes: sbom }],
+      });
+      await pushStatement(here, signed, { key, predicateType: VULN, predicate });
+      await fixture.run(promotion(`${here.registry}/a/web`, at('export')));
+      fixture.registry.forgetLog();
+    };
+    const taken = async (promote: object, policies: PromotionInput['policies'] = []) => {
+      const to = `${fixture.registry.host}/b/web`;
+      const { results } = await fixture.run({
+        ...promotion(at('export'), to, { mirror: undefined, promote }),
+        policies,
+        startedAt: new Date(),
+      });
+      return Object.fromEntries(results.map(({ tag, decision, reason }) => [tag, reason ?? decision]));
+    };
+
+    it('is judged by policies, which find the signatures in it', async () => {
+      await exported();
+      const policy = fixture.policy({
+        match: { images: ['registry.example.com/**'] },
+        authorities: [{ name: 'vendor', key: { pem: key.pem } }],
+        require: { signatures: { from: ['vendor'] } },
+      });
+      expect(await taken({ policies: ['golden'] }, [policy])).to.deep.equal({
+        '1.0.0': 'Promoted',
+        '1.1.0': 'Promoted',
+        '1.2.0': 'Unsigned',
+      });
+      expect(fixture.registry.requests.filter(({ path }) => path.includes('/a/web/'))).to.deep.equal([]);
+    });
+
+    it('is judged by the signed reports in it', async () => {
+      await exported();
+      const authorities = [{ name: 'scanner', key: { pem: key.pem } }];
+      expect(await taken({ scan: { from: 'Report', failOn: 'High', authorities } })).to.deep.equal({
+        '1.0.0': 'Promoted',
+        '1.1.0': 'ReportMissing',
+        '1.2.0': 'ReportMissing',
+      });
+    });
+
+    it('is judged by the SBOMs in it, which a scanner is given', async () => {
+      await exported();
+      expect(await taken({ scan: { from: 'Sbom', failOn: 'High' } })).to.deep.equal({
+        '1.0.0': 'SbomMissing',
+        '1.1.0': 'Promoted',
+        '1.2.0': 'SbomMissing',
+      });
+      expect(scanned).to.deep.equal([sbom]);
+    });
   });
 
   it('is one place under two spellings, and is no source and target at once', async () => {

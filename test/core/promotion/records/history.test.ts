@@ -80,6 +80,12 @@ describe('the history of a mirrored repository', () => {
     expect(JSON.stringify(history)).to.include(`"runId":12345678901234567890,"cost":1.00}`);
   });
 
+  it('P30: numbers beyond the range of a double stay, too, which would be null or nothing', () => {
+    const entry = `{"sourceTag":"20","sourceDigest":"sha256:1","a":1e999,"b":-2.5E-999}`;
+    const history = appendArrivals(read(Buffer.from(`{"schemaVersion":1,"entries":[${entry}]}`)), [arrival]);
+    expect(JSON.stringify(history)).to.include(`"a":1e999,"b":-2.5E-999}`);
+  });
+
   it('is the file that the public workflows pull, with its length and time beside it and in its config', () => {
     const history = appendArrivals(nothing, [arrival]);
     const artifact = historyArtifact(history, { 'example.com/theirs': 'kept' });
