@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { digestAlgorithm, digestHex, type Clock, type Descriptor } from '../../core/model/index.ts';
+import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  digestAlgorithm,
+  digestHex,
+  errorCode,
+  type Clock,
+  type Descriptor,
+} from '../../core/model/index.ts';
 import { collectAfter } from '../io/index.ts';
 
 /** What a blob is known by. */
@@ -42,7 +48,7 @@ interface BlobCacheOptions {
   /** Of all files together. */
   readonly maxBytes: number;
   readonly clock: Clock;
-  /** The folder cannot be written; called once until it can be again. */
+  /** The folder cannot be written, called once until it can be again; or a file cannot be read or removed, called once for each kind. */
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -69,6 +75,9 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
   const [unfinished, stored] = [join(folder, 'unfinished'), join(folder, 'blobs')];
   for (const one of [unfinished, stored]) await mkdir(one, { recursive: true, mode: 0o700 });
   const proven = new Map<string, string>();
+  /** Wrong ones that could not be removed: they are read from the upstream. */
+  const wrong = new Set<string>();
+  const reported = new Set<string>();
   const writing = new Map<string, number>();
   const now = (): number => clock().getTime();
   /** Bytes of all files as far as it is known, and those written here since the folder was listed. */
@@ -84,6 +93,15 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
     if (restUntil === 0) onTrouble(error);
     restUntil = now() + REST_MS;
   };
+  /** Whether it is gone, as another process has removed it; every other error is reported. */
+  const isGone = (error: unknown): boolean => {
+    const code = errorCode(error);
+    if (code !== 'ENOENT' && !reported.has(code)) onTrouble(error);
+    reported.add(code);
+    return code === 'ENOENT';
+  };
+  const unlessGone = (error: unknown): undefined => void isGone(error);
+  const remove = (path: string): Promise<boolean> => unlink(path).then(() => true, isGone);
   const note = (digest: string, file: BigIntStats): void => {
     const [oldest] = proven.keys();
     if (proven.size >= MAX_PROVEN && oldest !== undefined) proven.delete(oldest);
@@ -92,18 +110,17 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
 
   /** Removes what was not used for longest, until there is room. What others read stays readable for them. */
   const evict = async (): Promise<void> => {
-    const files = (await filesBelow(stored)).toSorted((a, b) => a.usedAt - b.usedAt);
+    const files = (await filesBelow(stored, unlessGone)).toSorted((a, b) => a.usedAt - b.usedAt);
     const underWay = [...writing.values()].reduce((sum, size) => sum + size, 0);
     used = files.reduce((sum, { size }) => sum + size, underWay);
     written = 0;
     const limit = used > maxBytes ? maxBytes * AFTER_EVICTION : maxBytes;
     for (const { path, size } of files) {
       if (used <= limit) break;
-      await unlink(path).catch(() => undefined);
-      used -= size;
+      if (await remove(path)) used -= size;
     }
-    for (const { path, writtenAt } of await filesBelow(folder, 'unfinished'))
-      if (now() - writtenAt > ABANDONED_MS) await unlink(path).catch(() => undefined);
+    for (const { path, writtenAt } of await filesBelow(folder, unlessGone, 'unfinished'))
+      if (now() - writtenAt > ABANDONED_MS) await remove(path);
   };
   const makeRoom = async (): Promise<void> => {
     if (used <= maxBytes && written <= maxBytes * OTHERS) return;
@@ -122,16 +139,19 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
     const end = async (handle: FileHandle | undefined, isStored: boolean): Promise<void> => {
       writing.delete(digest);
       if (!isStored) used -= size;
-      await handle?.close().catch(() => undefined);
-      if (!isStored) await unlink(path).catch(() => undefined);
+      await handle?.close().catch(unlessGone);
+      if (!isStored) await remove(path);
     };
     try {
       await makeRoom();
+      if (used > maxBytes) return await end(undefined, false).then(() => undefined); // what cannot be removed leaves no room
       const handle = await open(path, 'wx', 0o600);
       const finish = async (): Promise<void> => {
         const to = pathOf(blob);
-        await mkdir(join(to, '..'), { recursive: true, mode: 0o700 });
+        await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+        if (!(await isFolder(dirname(to)))) throw new Error(`${to} is behind a link`);
         await rename(path, to);
+        wrong.delete(digest);
         note(digest, await handle.stat({ bigint: true }));
         restUntil = 0;
       };
@@ -176,22 +196,22 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
   /** Whether a file can be the blob; of one that this process has not proven as it is now only the whole is handed out, which the taker proves. */
   const fits = ({ digest, size }: Blob, { start, end }: Part, file: BigIntStats): boolean => {
     const isWhole = start === 0 && end === size;
-    return isSized(file, size) && (isWhole || proven.get(digest) === stampOf(file));
+    return isSized(file, size) && !wrong.has(digest) && (isWhole || proven.get(digest) === stampOf(file));
   };
 
   const opened = async (blob: Blob, part: Part, handle: FileHandle): Promise<StoredBlob | undefined> => {
     const file = await handle.stat({ bigint: true });
     const drop = async (): Promise<void> => {
       proven.delete(blob.digest);
-      await handle.close().catch(() => undefined);
-      await unlink(pathOf(blob)).catch(() => undefined);
+      await handle.close().catch(unlessGone);
+      if (!(await remove(pathOf(blob))) && wrong.size < MAX_PROVEN) wrong.add(blob.digest);
     };
     if (!isSized(file, blob.size)) await drop();
     if (!fits(blob, part, file)) return undefined;
     const isProven = proven.get(blob.digest) === stampOf(file);
     let stamped = file;
     if (now() - Number(file.atimeMs) > TOUCH_MS) {
-      await handle.utimes(now() / 1_000, Number(file.mtimeMs) / 1_000).catch(() => undefined);
+      await handle.utimes(now() / 1_000, Number(file.mtimeMs) / 1_000).catch(unlessGone);
       stamped = await handle.stat({ bigint: true });
       if (isProven) note(blob.digest, stamped);
     }
@@ -202,13 +222,14 @@ export async function openFolder(options: BlobCacheOptions): Promise<BlobCache> 
   return {
     keep,
     has: async (blob, part) => {
-      const file = await lstat(pathOf(blob), { bigint: true }).catch(() => undefined);
-      return file !== undefined && fits(blob, part, file);
+      const path = pathOf(blob);
+      const file = await lstat(path, { bigint: true }).catch(unlessGone);
+      return file !== undefined && fits(blob, part, file) && isFolder(dirname(path));
     },
     open: async (blob, part) => {
-      const handle = await open(pathOf(blob), READ_ONLY).catch(() => undefined);
-      const found = handle && (await opened(blob, part, handle).catch(() => undefined));
-      if (!found) await handle?.close().catch(() => undefined);
+      const handle = await open(pathOf(blob), READ_ONLY).catch(unlessGone);
+      const found = handle && (await opened(blob, part, handle).catch(unlessGone));
+      if (!found) await handle?.close().catch(unlessGone);
       return found;
     },
   };
@@ -253,15 +274,27 @@ interface File {
   readonly writtenAt: number;
 }
 
-/** The files in the folders of a folder, or in the one of that name; those that vanish meanwhile are left out. */
-async function filesBelow(folder: string, only?: string): Promise<readonly File[]> {
+/** Whether it is a folder, and no link to one. */
+async function isFolder(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isDirectory() === true;
+}
+
+/** The files in the folders of a folder, or in the one of that name; no link is followed. What cannot be read is left out. */
+async function filesBelow(
+  folder: string,
+  onError: (error: unknown) => undefined,
+  only?: string,
+): Promise<readonly File[]> {
   const files: File[] = [];
-  for (const name of only === undefined ? await readdir(folder) : [only])
-    for (const file of await readdir(join(folder, name)).catch(() => [])) {
+  for (const name of only === undefined ? await readdir(folder) : [only]) {
+    const isReal = await isFolder(join(folder, name));
+    const names = isReal ? await readdir(join(folder, name)).catch(onError) : [];
+    for (const file of names ?? []) {
       const path = join(folder, name, file);
-      const found = await stat(path).catch(() => undefined);
+      const found = await lstat(path).catch(onError);
       if (found?.isFile())
         files.push({ path, size: found.size, usedAt: found.atimeMs, writtenAt: found.mtimeMs });
     }
+  }
   return files;
 }

@@ -9,7 +9,7 @@ export async function openBlobCache(
 ): Promise<Parsed<BlobCache | undefined>> {
   if (!settings) return parsed(undefined);
   const onTrouble = (error: unknown): void => {
-    log.warn(errorFields(error), 'the cache of blobs cannot be written, the gate goes on without it');
+    log.warn(errorFields(error), 'the cache of blobs cannot be used as it should, the gate goes on without');
   };
   try {
     const { openFolder } = await import('./blob-cache.ts');

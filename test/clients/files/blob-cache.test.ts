@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { openFolder } from '../../../src/clients/files/blob-cache.ts';
@@ -204,6 +204,69 @@ describe('the cache of blobs', () => {
     time += 60_000;
     await textOf(cache.keep(c, pieces(c)));
     expect(await readFrom(cache, c)).to.equal(c.bytes.toString());
+  });
+
+  describe('whose files cannot be removed', () => {
+    const USER = 65_534;
+    const isRoot = process.getuid?.() === 0;
+    // Root may remove everything.
+    beforeEach(async () => {
+      if (!isRoot) return;
+      await chown(folder.path, USER, USER);
+      process.seteuid?.(USER);
+    });
+    afterEach(async () => {
+      for (const one of await readdir(join(folder.path, 'cache', 'blobs')))
+        await chmod(join(folder.path, 'cache', 'blobs', one), 0o700);
+      if (isRoot) process.seteuid?.(0);
+    });
+    const lock = (blob: Blob) => chmod(dirname(pathOf(blob)), 0o500);
+
+    it('G56 does not grow over its limit, and says so once', async () => {
+      const cache = await open(250 * KIB);
+      const blobs = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((letter) => blobOf(letter));
+      for (const one of blobs.slice(0, 2)) {
+        await textOf(cache.keep(one, pieces(one)));
+        await lock(one);
+      }
+      for (const one of blobs.slice(2))
+        expect(await textOf(cache.keep(one, pieces(one)))).to.equal(one.bytes.toString());
+      expect(await filesIn('blobs')).to.equal(2);
+      expect(trouble.map((one) => (one as { code?: string }).code)).to.deep.equal(['EACCES']);
+      expect(await unfinished()).to.deep.equal([]);
+    });
+
+    it('G59 a wrong one is not opened again', async () => {
+      const blob = blobOf('a');
+      const cache = await open();
+      await textOf(cache.keep(blob, pieces(blob)));
+      await writeFile(pathOf(blob), Buffer.alloc(blob.size, 'b'));
+      await lock(blob);
+      await (await cache.open(blob, whole(blob)))!.drop();
+      expect(await cache.has(blob, whole(blob))).to.equal(false);
+      expect(await cache.open(blob, whole(blob))).to.equal(undefined);
+      expect(trouble).to.have.length(1);
+      await chmod(dirname(pathOf(blob)), 0o700);
+      await textOf(cache.keep(blob, pieces(blob)));
+      expect(await readFrom(cache, blob)).to.equal(blob.bytes.toString());
+    });
+  });
+
+  it('G54 a link in place of a folder is not followed, to read, write or remove', async () => {
+    const [a, b, c] = [blobOf('a'), blobOf('b'), blobOf('c')];
+    const elsewhere = join(folder.path, 'elsewhere');
+    await mkdir(elsewhere);
+    await open();
+    for (const one of [a, b]) await symlink(elsewhere, dirname(pathOf(one)));
+    const there = join(elsewhere, digestHex(a.digest));
+    await writeFile(there, a.bytes);
+    await writeFile(join(elsewhere, 'other'), Buffer.alloc(400 * KIB));
+    const cache = await open(250 * KIB);
+    expect(await cache.has(a, whole(a))).to.equal(false);
+    for (const one of [b, c])
+      expect(await textOf(cache.keep(one, pieces(one)))).to.equal(one.bytes.toString());
+    expect((await readdir(elsewhere)).toSorted()).to.deep.equal([digestHex(a.digest), 'other'].toSorted());
+    expect(trouble).to.have.length(1);
   });
 
   it('keeps no blob that is larger than the whole, and an empty one', async () => {
