@@ -44,16 +44,18 @@ async function goneFrom(
   { target, to, spec, selectElsewhere }: Parts,
   signal: AbortSignal,
 ): Promise<readonly Digest[]> {
+  const there = new Set(tags);
   const places = new Map(
-    ((await target.tags(to, signal)) ?? []).flatMap((at) =>
-      sourceTagsOf(spec.targetTag, at).map((tag) => [tag, at] as const),
-    ),
+    ((await target.tags(to, signal)) ?? []).flatMap((at) => {
+      const from = sourceTagsOf(spec.targetTag, at);
+      // One that the source has under either form is not gone.
+      return from.some((tag) => there.has(tag)) ? [] : from.map((tag) => [tag, at] as const);
+    }),
   );
   const named = await selectInTime(to, { present: [...places.keys()], spec: spec.tags }, selectElsewhere);
-  const there = new Set(tags);
-  const gone = named.ok ? named.value.tags.filter((tag) => !there.has(tag)) : [];
+  const gone = new Set(named.ok ? named.value.tags.map((tag) => places.get(tag)) : []);
   const digests = await Promise.all(
-    gone.slice(0, MAX_GONE).map((tag) => target.tagDigest({ ...to, tag: places.get(tag) }, signal)),
+    [...gone].slice(0, MAX_GONE).map((tag) => target.tagDigest({ ...to, tag }, signal)),
   );
   return digests.flatMap((digest) => digest ?? []);
 }

@@ -5,7 +5,7 @@ import { tagAtTarget } from '../plan.ts';
 import { subjectOf } from '../records/artifact.ts';
 import { endOfLifeMark, findEndOfLife } from '../records/marks.ts';
 import type { PromoteSpec, TagSelection } from '../schema.ts';
-import { isReservedTag } from '../selection/reserved-tags.ts';
+import { isReservedTag, sourceTagsOf } from '../selection/reserved-tags.ts';
 import { compareNewestFirst, parseTagVersion, schemeOf, type TagVersion } from '../selection/versions.ts';
 import { markEach, nodesAt } from '../graph/nodes.ts';
 import { step, type Step, type StepParts } from './step.ts';
@@ -25,17 +25,18 @@ const LINE_KEYS = ['dev.pratique.image.lineage', 'com.toddysm.image.lineage'];
  * supersede and are superseded: moving tags follow by themselves.
  */
 export function supersedeStep(
-  { target, startedAt, spec: { tags: rules } }: StepParts,
+  { target, startedAt, spec: { tags: selection, targetTag } }: StepParts,
   { endOfLifeAfter }: NonNullable<PromoteSpec['supersede']>,
 ): Step {
+  const rules = { ...selection, targetTag };
   const endsAt = new Date(startedAt.getTime() + durationMs(endOfLifeAfter));
   return step('supersede', async ({ to, planned }, _, signal) => {
     const tag = tagAtTarget(planned);
-    const version = wholeVersion(tag, rules);
+    const version = wholeVersion(planned.tag, rules);
     if (!version) return { status: 'skipped' };
     const [manifest, tags] = await Promise.all([target.manifest(to, signal), target.tags(to, signal)]);
     if (!manifest) return { status: 'skipped' };
-    const own: Member = { tag, version, manifest };
+    const own: Member = { tag, name: planned.tag, version, manifest };
     const others = akinTo(own, tags ?? [], rules);
     const memberAt = async (one: Versioned): Promise<Member | undefined> => {
       const found = await target.manifest({ ...to, tag: one.tag }, signal);
@@ -72,12 +73,13 @@ export function supersedeStep(
   });
 }
 
-/** How the promotion reads tags as versions. */
-type TagRules = Pick<TagSelection, 'scheme' | 'suffix'>;
+/** How the promotion reads tags as versions, and what it calls them at the target. */
+type TagRules = Pick<TagSelection, 'scheme' | 'suffix'> & Pick<StepParts['spec'], 'targetTag'>;
 
-/** A tag that is a whole version. */
+/** A tag at the target, with the name by which it is a whole version: that at the source. */
 interface Versioned {
   readonly tag: string;
+  readonly name: string;
   readonly version: TagVersion;
 }
 
@@ -88,21 +90,27 @@ interface Member extends Versioned {
 
 /** Tags that may be of the same line as an image, the newest first. */
 function akinTo(
-  { tag: ownTag, version: own, manifest }: Member,
+  { tag: ownTag, name: ownName, version: own, manifest }: Member,
   tags: readonly string[],
   rules: TagRules,
 ): readonly Versioned[] {
-  const scheme = schemeOf(ownTag, own);
+  const scheme = schemeOf(ownName, own);
+  const asWritten = wholeVersion(ownTag, rules);
   const versions = tags.flatMap((tag) => {
-    const version = isReservedTag(tag) ? undefined : wholeVersion(tag, rules);
-    if (!version || variantOf(version) !== variantOf(own)) return [];
+    const [made] = sourceTagsOf(rules.targetTag, tag);
+    const name = made ?? tag;
+    const version = isReservedTag(tag) ? undefined : wholeVersion(name, rules);
+    // What the template does not make is compared by the names that both have at the target.
+    const like = made === undefined ? asWritten : own;
+    if (!version || !like || variantOf(version) !== variantOf(like)) return [];
     // `2024.1.3` is no later `1.2.3`, unless all schemes are one.
-    if (rules.scheme !== 'Any' && schemeOf(tag, version) !== scheme) return [];
-    // Without a name for the line it is the minor version: others need not be examined.
-    const mayBe = namedLine(manifest) !== undefined || minorOf(version) === minorOf(own);
-    return mayBe ? [{ tag, version }] : [];
+    if (rules.scheme !== 'Any' && schemeOf(name, version) !== scheme) return [];
+    return [{ tag, name, version }];
   });
-  return versions.toSorted((a, b) => compareNewestFirst(a.version, b.version));
+  // Without a name for the line it is the minor version: others need not be examined.
+  const isNamedLine = namedLine(manifest) !== undefined;
+  const near = versions.filter(({ version }) => isNamedLine || minorOf(version) === minorOf(own));
+  return near.toSorted((a, b) => compareNewestFirst(a.version, b.version));
 }
 
 function wholeVersion(tag: string, { suffix }: TagRules): TagVersion | undefined {

@@ -5,6 +5,7 @@ import {
   openPromotionFixture,
   type PromotionFixture,
 } from '../../../support/promotions/promotion-fixture.ts';
+import { QUARANTINE_TYPE } from '../../../../src/core/promotion/records/marks.ts';
 import { pushImage, pushReferrer, type Pushed } from '../../../support/registry/push.ts';
 
 const hex = 'a'.repeat(64);
@@ -148,14 +149,67 @@ describe('promotions that name tags otherwise', () => {
     expect(await tagsAt('quarantine/web')).to.deep.equal([]);
   });
 
-  it('end the life of older images by the names at the target', async () => {
-    for (const tag of ['v1.2.3', 'v1.2.4']) await push(tag);
-    const promote = { supersede: { endOfLifeAfter: '24h' } };
-    await fixture.run({ spec: spec({ promote, targetTag: '{version}' }) });
+  const marksOf = async (tag: string): Promise<number> => {
     const { registry } = fixture.context;
     const view = registry.as({ scope: '', keychain: () => Promise.resolve(undefined) });
     const signal = AbortSignal.timeout(10_000);
-    const digest = await view.tagDigest(place('golden/web', '1.2.3'), signal);
-    expect(digest && (await view.referrers({ ...place('golden/web'), digest }, signal)).length).to.equal(1);
+    const digest = await view.tagDigest(place('golden/web', tag), signal);
+    if (digest === undefined) throw new Error(`no ${tag}`);
+    return (await view.referrers({ ...place('golden/web'), digest }, signal)).length;
+  };
+  const promote = { supersede: { endOfLifeAfter: '24h' } };
+
+  it('end the life of older images by the names at the target', async () => {
+    for (const tag of ['v1.2.3', 'v1.2.4']) await push(tag);
+    await fixture.run({ spec: spec({ promote, targetTag: '{version}' }) });
+    expect(await marksOf('1.2.3')).to.equal(1);
+  });
+
+  for (const [targetTag, older, newer, suffix] of [
+    ['acme-{tag}', '1.2.3', '1.2.4', 'Prerelease'],
+    ['{version}_acme', 'v1.2.3', 'v1.2.4', 'Prerelease'],
+    ['{tag}-acme', '1.2.3-r5', '1.2.3-r6', 'Newer'],
+  ] as const)
+    it(`end the life of older images also where their name at the target is no version: ${targetTag}`, async () => {
+      for (const tag of [older, newer]) await push(tag);
+      const tags = { newest: { count: 50 }, suffix };
+      await fixture.run({ spec: spec({ promote, targetTag, tags }) });
+      const at = (tag: string): string => {
+        const named = targetTagOf(targetTag, tag);
+        return named.ok ? named.value : '';
+      };
+      expect([await marksOf(at(older)), await marksOf(at(newer))]).to.deep.equal([1, 0]);
+    });
+
+  it('end the life of what an earlier template named otherwise where both are versions of one line', async () => {
+    await push('1.2.3');
+    await fixture.run({ spec: spec({ promote, targetTag: '{tag}' }) });
+    await pushImage(place('golden/web', '1.2.2-alpine'), { salt: 'another variant' });
+    await push('1.2.4');
+    await fixture.run({ spec: spec({ promote, targetTag: 'v{tag}', tags: { explicit: ['1.2.4'] } }) });
+    expect([await marksOf('1.2.3'), await marksOf('1.2.2-alpine')]).to.deep.equal([1, 0]);
+    await push('1.2.5');
+    await fixture.run({ spec: spec({ promote, targetTag: '{tag}-slim', tags: { explicit: ['1.2.5'] } }) });
+    expect(await marksOf('v1.2.4')).to.equal(0);
+  });
+
+  it('find what a run that was killed has left of a source, whichever form of the tag that had', async () => {
+    const tags = { newest: { count: 50 } };
+    const more = { promote: { deleteSource: true }, targetTag: '{version}', tags };
+    const at = place('quarantine/web');
+    const left = await push('v1.0.0');
+    await pushReferrer(at, { subject: left, artifactType: QUARANTINE_TYPE });
+    await fixture.run({ spec: spec({ ...more, promote: {} }) });
+    // More images than are looked up in one run: each is there under the form that the source does not use.
+    for (let n = 1; n <= 25; n += 1) await push(`v1.1.${String(n)}`);
+    await fixture.run({ spec: spec({ ...more, promote: {} }) });
+    await fetch(`http://${at.registry}/v2/quarantine/web/manifests/${left.digest}`, { method: 'DELETE' });
+    const referrers = async (): Promise<number> => {
+      const found = await fetch(`http://${at.registry}/v2/quarantine/web/referrers/${left.digest}`);
+      return ((await found.json()) as { readonly manifests: readonly unknown[] }).manifests.length;
+    };
+    expect(await referrers()).to.equal(1);
+    await fixture.run({ spec: spec({ ...more, tags: { newest: { count: 1 } } }) });
+    expect(await referrers()).to.equal(0);
   });
 });
