@@ -22,6 +22,11 @@ export function wasReset(error: unknown): boolean {
   return RESETS.has(errorCode(error));
 }
 
+/** Whether what came is no answer at all. On a connection that is used again it may be the rest of an earlier one. */
+export function wasGarbled(error: unknown): boolean {
+  return error instanceof Error && error.name === 'HTTPParserError';
+}
+
 /** Most of an unwanted body that is read to save its connection, in bytes; beyond it the connection is dropped. */
 const MAX_DISCARDED_BYTES = 16 * 1024;
 /** Longest wait for an unwanted body, in milliseconds. */

@@ -2,7 +2,7 @@
 // when it fails. Every client that speaks to hosts which others name goes through it.
 export { isLoopbackSpelling, type AddressKind } from './address.ts';
 export { parseAllowed, type Allowed } from './address.ts';
-export { certificateProblem, discard, ProxyFailure, wasReset } from './connection.ts';
+export { certificateProblem, discard, ProxyFailure, wasGarbled, wasReset } from './connection.ts';
 export type { Proxies, ProxyServer } from './connection.ts';
 export { createFetch, type Fetch } from './fetch.ts';
 export { createReach, openProxies, Unreachable, type Reach, type ReachOptions } from './reach.ts';

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { Pool, request, type Dispatcher } from 'undici';
-import { Unreachable, type AddressKind, type ProxyServer, type Reach } from '../http/index.ts';
+import { Unreachable, wasGarbled, type AddressKind, type ProxyServer, type Reach } from '../http/index.ts';
 import { unlessAborted } from '../io/index.ts';
 import type { Answer, Ask, Call, Operation, StreamBody } from './call.ts';
 import { fault, faultOfError } from './fault.ts';
@@ -128,9 +128,10 @@ export function openConnections(
     kind.then(release, release); // no sooner: the thread is busy after the caller has left
     return unlessAborted(kind, signal, () => signal.reason as Error);
   };
+  const garbling = new LRUCache<string, true>({ max: MAX_OPEN_HOSTS });
   const exchange: Exchange = async (call, ask) => {
     const { method, url, headers, body } = ask;
-    const { host } = url;
+    const { host, origin } = url;
     const count = (code: string): void => {
       onRequest?.({ host, operation: call.operation, code });
       call.onRequest?.();
@@ -143,7 +144,7 @@ export function openConnections(
         dispatcher: poolOf(call).to(url, way),
         opaque: release,
         method,
-        ...(keepsAfterHead(call, ask) && { reset: false }),
+        ...(keepsAfterHead(call, ask) && !garbling.has(origin) && { reset: false }),
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
         body: isStream(body) ? Readable.from(body.open(), { objectMode: false }) : body,
@@ -154,6 +155,7 @@ export function openConnections(
     } catch (error) {
       release();
       count('error');
+      if (wasGarbled(error)) garbling.set(origin, true);
       throw faultOfError(call, host, error);
     }
   };
@@ -190,10 +192,11 @@ const releasing: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (option
 
 /**
  * Whether the connection stays open after a HEAD. By itself undici closes it, because servers that send a body all the same would
- * answer the next request with it. Of a tag that body is JSON, which no parser takes for an answer; a blob could be one.
+ * answer the next request with it. Of a tag that body is JSON, which no parser takes for an answer. A blob could be one, and so could
+ * anything to which a registry redirects. Where such a body was met, connections are not kept either.
  */
-function keepsAfterHead({ operation }: Call, { method }: Ask): boolean {
-  return method === 'HEAD' && operation === 'tag';
+function keepsAfterHead({ operation }: Call, { method, sender }: Ask): boolean {
+  return method === 'HEAD' && operation === 'tag' && sender === undefined;
 }
 
 type Limits = Pick<Dispatcher.RequestOptions, 'headersTimeout' | 'bodyTimeout' | 'signal'>;

@@ -1,5 +1,5 @@
 import { Fault } from '../../core/model/index.ts';
-import { discard, wasReset } from '../http/index.ts';
+import { discard, wasGarbled, wasReset } from '../http/index.ts';
 import { header } from './answer.ts';
 import type { Authorizer } from './auth/authorization.ts';
 import type { Answer, Ask, Call, Transport } from './call.ts';
@@ -14,6 +14,8 @@ export const MAX_REDIRECTS = 5;
 const MAX_ATTEMPTS = 3;
 /** Most times a patient request is sent again because the registry asked to wait. */
 const MAX_PATIENT_RESENDS = 5;
+/** Most times a read is sent again because a kept connection had the rest of an earlier answer: each time that connection is closed. */
+const MAX_GARBLED = 3;
 /** Redirects that keep method and body (RFC 9110 §15.4); any other would turn a write into something else. */
 const KEEPING: ReadonlySet<number> = new Set([307, 308]);
 
@@ -53,17 +55,21 @@ export function createTransport(exchange: Exchange, pauses: Pauses, authorizer: 
   }
 
   /**
-   * One request, sent again at once after a reset and after a short pause the registry asked for. A stream is sent once:
-   * what arrived of it the registry may have kept, so the sender first asks how much arrived.
+   * One request, sent again at once after a reset, for a read also after a garbled answer, and after a short pause the registry
+   * asked for. A stream is sent once: what arrived of it the registry may have kept, so the sender first asks how much arrived.
    */
   async function steady(call: Call, ask: Ask): Promise<Answer> {
     const once = isStream(ask.body);
     const login = (): Promise<string> => authorizer.loginName(call);
     await pauses.wait(call, ask.url.host, login);
-    let answer = await exchange(call, ask).catch((error: unknown) => {
-      if (once || !(error instanceof Fault && error.transient && wasReset(error.cause))) throw error;
-      return exchange(call, ask);
-    });
+    const sent = (left: number): Promise<Answer> =>
+      exchange(call, ask).catch((error: unknown) => {
+        const isPassing = !once && left > 0 && error instanceof Fault && error.transient;
+        if (isPassing && call.access === 'pull' && wasGarbled(error.cause)) return sent(left - 1);
+        if (!isPassing || !wasReset(error.cause)) throw error;
+        return sent(0);
+      });
+    let answer = await sent(MAX_GARBLED);
     const mostResends = call.patient ? MAX_PATIENT_RESENDS : 1;
     for (let resent = 0; ; resent += 1) {
       const delay = await pauses.note(call, answer, login);

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import type { EmbeddedRegistry } from '../../support/registry/index.ts';
-import { all, answer, firstTimes, refuse } from '../../support/registry/misbehave.ts';
+import { all, answer, firstTimes, redirect, refuse } from '../../support/registry/misbehave.ts';
 import { pushImage, pushIndex, pushManifest, pushTag } from '../../support/registry/push.ts';
 import { client, closeClients, faultOf, patient, pinned, tagged, useRegistry } from './client.ts';
 
@@ -71,27 +71,28 @@ describe('reading manifests', () => {
     expect(registry.requests.slice(from).map(({ method }) => method)).to.deep.equal(['HEAD']);
   });
 
-  /** A server that answers each HEAD with the digest of the tag, and sends this after it. */
+  /** A server that answers each HEAD with the digest of the tag, and sends this after it, at once or before the next answer. */
   const headServer = async (
     after: string,
+    isLate = false,
   ): Promise<{ server: Server; connections: () => number; host: string }> => {
     let connections = 0;
     const server = createServer((socket) => {
       connections += 1;
+      let late = '';
       socket.on('error', () => undefined);
       socket.on('data', (bytes) => {
         const [, tag = ''] = /^HEAD \S+\/(\S+) /.exec(bytes.toString()) ?? [];
-        socket.write(
-          `HTTP/1.1 200 OK\r\ndocker-content-digest: ${digestOf(tag)}\r\ncontent-length: 100\r\n\r\n${after}`,
-        );
+        const head = `HTTP/1.1 200 OK\r\ndocker-content-digest: ${digestOf(tag)}\r\ncontent-length: 100\r\n\r\n`;
+        socket.write(isLate ? `${late}${head}` : `${head}${after}`);
+        late = after;
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     return { server, connections: () => connections, host: `127.0.0.1:${String(port)}` };
   };
-  const askSome = async (host: string): Promise<void> => {
-    const asking = client();
+  const askSome = async (host: string, asking = client()): Promise<void> => {
     for (const tag of 'abcdef')
       expect(await asking.tagDigest({ registry: host, repository: 'shop/web', tag }, patient())).to.equal(
         digestOf(tag),
@@ -115,6 +116,27 @@ describe('reading manifests', () => {
       await closeClients();
       server.close();
     }
+  });
+
+  it('G52 what comes so late that the next request is under way fails none', async () => {
+    const { server, connections, host } = await headServer('{"schemaVersion":2}', true);
+    const asking = client();
+    await askSome(host, asking);
+    const before = connections();
+    await askSome(host, asking);
+    // Known now: each has a connection of its own.
+    expect(connections() - before).to.be.at.least(5);
+    await closeClients();
+    server.close();
+  });
+
+  it('G52 a connection to where a registry redirects a HEAD is not kept: what lies there may be anything', async () => {
+    const { server, connections, host } = await headServer('');
+    registry.intercept(redirect('/manifests/', ({ url }) => `http://${host}${url.pathname}`));
+    await askSome(registry.host);
+    expect(connections()).to.equal(6);
+    await closeClients();
+    server.close();
   });
 
   it('resolves a tag by GET when HEAD names no digest', async () => {
