@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { digestOf, MEDIA_TYPE, pin, type ImageRef } from '../../../src/core/model/index.ts';
-import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
+import type { TemporaryFolder } from '../../support/temporary-folder.ts';
 import {
   blobFile,
   faultOf,
@@ -16,6 +16,8 @@ import {
   sourceLayouts,
   targetLayouts,
   writeLayout,
+  LAYER,
+  openPlace,
 } from './layout-fixture.ts';
 
 describe('A folder in the OCI image layout', () => {
@@ -23,12 +25,9 @@ describe('A folder in the OCI image layout', () => {
   let root: string;
   let at: ImageRef;
   const { manifest, blobs, entry } = imageTexts();
-  const layer = { mediaType: 'a/b', digest: digestOf('a layer'), size: 7, annotations: {} };
   const tag = (name: string): ImageRef => ({ ...at, tag: name });
   beforeEach(async () => {
-    folder = await temporaryFolder({});
-    root = join(folder.path, 'export');
-    at = place(folder.path, 'export');
+    ({ folder, root, at } = await openPlace());
   });
   afterEach(() => folder.remove());
 
@@ -66,7 +65,7 @@ describe('A folder in the OCI image layout', () => {
     it('B29 when a blob to be written is a link already, the link is replaced and its end stays as it is', async () => {
       await writeLayout(root, { index: indexOf(), blobs: [] });
       const there = await folder.write('elsewhere', 'other bytes');
-      await symlink(there, blobFile(root, layer.digest));
+      await symlink(there, blobFile(root, LAYER.digest));
       const written = targetLayouts().pushBlob(at, Buffer.from('a layer'), signal());
       expect(await faultOf(written)).to.include({ code: 'UntrustedEndpoint' });
       expect(await readFile(there, 'utf8')).to.equal('other bytes');
@@ -103,18 +102,18 @@ describe('A folder in the OCI image layout', () => {
       await writeLayout(root, { index: indexOf({ ...entry, name: '1.0' }), blobs });
       const source = sourceLayouts();
       for (const bytes of ['another', 'a layer and more', 'a']) {
-        await writeFile(blobFile(root, layer.digest), bytes);
-        expect((await faultOf(source.blob(at, layer, 100, signal()))).code).to.match(
+        await writeFile(blobFile(root, LAYER.digest), bytes);
+        expect((await faultOf(source.blob(at, LAYER, 100, signal()))).code).to.match(
           /RegistryMisbehaved|LimitExceeded/,
         );
         const to = { ...place(folder.path, 'copy') };
         const copied = targetLayouts().transferBlob(
-          { blob: layer, source, from: at, to, maybeThere: false },
+          { blob: LAYER, source, from: at, to, maybeThere: false },
           signal(),
         );
         expect(await faultOf(copied)).to.include({ code: 'RegistryMisbehaved', side: 'source' });
         expect((await filesIn(folder.path)).filter((name) => name.includes('.tmp'))).to.deep.equal([]);
-        expect((await filesIn(join(folder.path, 'copy'))).join()).not.to.contain(layer.digest.slice(7));
+        expect((await filesIn(join(folder.path, 'copy'))).join()).not.to.contain(LAYER.digest.slice(7));
       }
     });
 
@@ -141,7 +140,7 @@ describe('A folder in the OCI image layout', () => {
       const { digest } = await image(target, at, ['1.0']);
       const content = await target.content(tag('1.0'), signal());
       expect(await target.tagDigest(tag('1.0'), signal())).to.equal(digest);
-      await rm(blobFile(root, layer.digest));
+      await rm(blobFile(root, LAYER.digest));
       expect(await target.tagDigest(tag('1.0'), signal())).to.equal(undefined);
       if (!content) throw new Error('no content');
       expect(await faultOf(target.pushManifest(tag('2.0'), content, signal()))).to.include({

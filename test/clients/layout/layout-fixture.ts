@@ -17,6 +17,7 @@ import {
 } from '../../../src/core/model/index.ts';
 import type { SideRegistry, TargetRegistry } from '../../../src/core/promotion/index.ts';
 import { Fault } from '../../../src/core/model/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** The repository that a folder is. */
 export function place(folder: string, name: string): ImageRef {
@@ -24,6 +25,15 @@ export function place(folder: string, name: string): ImageRef {
   if (!read.ok) throw new Error(`no folder: ${folder}/${name}`);
   return read.value;
 }
+
+/** A folder for a test, in which another one is to become the layout `export`. */
+export async function openPlace() {
+  const folder = await temporaryFolder({});
+  return { folder, root: join(folder.path, 'export'), at: place(folder.path, 'export') };
+}
+
+/** The layer of the images of {@link imageTexts}. */
+export const LAYER = { mediaType: 'a/b', digest: digestOf('a layer'), size: 7, annotations: {} };
 
 export const signal = (): AbortSignal => AbortSignal.timeout(50_000);
 

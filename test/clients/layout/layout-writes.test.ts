@@ -21,6 +21,8 @@ import {
   sourceLayouts,
   targetLayouts,
   writeLayout,
+  LAYER,
+  openPlace,
 } from './layout-fixture.ts';
 
 describe('A folder in the OCI image layout that is written', () => {
@@ -28,12 +30,9 @@ describe('A folder in the OCI image layout that is written', () => {
   let root: string;
   let at: ImageRef;
   const { manifest, blobs, entry } = imageTexts();
-  const layer = { mediaType: 'a/b', digest: digestOf('a layer'), size: 7, annotations: {} };
   const tag = (name: string): ImageRef => ({ ...at, tag: name });
   beforeEach(async () => {
-    folder = await temporaryFolder({});
-    root = join(folder.path, 'export');
-    at = place(folder.path, 'export');
+    ({ folder, root, at } = await openPlace());
   });
   afterEach(() => folder.remove());
   const drained = async (stream: AsyncIterable<Uint8Array> | undefined): Promise<string> => {
@@ -168,7 +167,7 @@ describe('A folder in the OCI image layout that is written', () => {
           return Promise.resolve(Readable.from([Buffer.from('a bl')]));
         },
       };
-      const blob = { ...layer, digest: digestOf('a blob'), size: 6 };
+      const blob = { ...LAYER, digest: digestOf('a blob'), size: 6 };
       const copied = targetLayouts().transferBlob(
         { blob, source, from: at, to: at, maybeThere: false },
         stop.signal,
@@ -249,7 +248,7 @@ describe('A folder in the OCI image layout that is written', () => {
     for (const call of [
       sourceLayouts().content(elsewhere, signal()),
       sourceLayouts().referrers(pin(elsewhere, digestOf('')), signal()),
-      sourceLayouts().openBlob(elsewhere, layer, 0, signal()),
+      sourceLayouts().openBlob(elsewhere, LAYER, 0, signal()),
     ])
       expect(await faultOf(call)).to.include({ code: 'RegistryUnavailable', transient: false });
   });
@@ -275,11 +274,11 @@ describe('A folder in the OCI image layout that is written', () => {
         );
       },
     };
-    const given = { blob: layer, source, from: at, to: at, maybeThere: false };
+    const given = { blob: LAYER, source, from: at, to: at, maybeThere: false };
     expect(await targetLayouts().transferBlob(given, signal())).to.equal('copied');
     expect(asked).to.deep.equal([0, 3, 6]);
-    expect(await drained(await sourceLayouts().openBlob(at, layer, 2, signal()))).to.equal('layer');
-    expect((await stat(blobFile(root, layer.digest))).size).to.equal(7);
-    expect((await pushBlob(targetLayouts(), at, 'a layer')).digest).to.equal(layer.digest);
+    expect(await drained(await sourceLayouts().openBlob(at, LAYER, 2, signal()))).to.equal('layer');
+    expect((await stat(blobFile(root, LAYER.digest))).size).to.equal(7);
+    expect((await pushBlob(targetLayouts(), at, 'a layer')).digest).to.equal(LAYER.digest);
   });
 });

@@ -34,6 +34,7 @@ describe('what an approval is bound to', () => {
     'another promotion': { promotion: 'team-b/flow' },
     'another target': { spec: spec({ target: { repository: 'registry.example.com/production/app' } }) },
     'another source': { spec: spec({ source: { repository: 'registry.example.com/other/app' } }) },
+    'another name at the target': { spec: spec({ targetTag: '{tag}-production' }) },
     'another tag rule': { spec: spec({ tags: { explicit: ['1.0', '2.0'] } }) },
     'what replaces a tag': { spec: spec({ onTagExists: 'Backup' }) },
     'another approval mode': { spec: spec({}, { approval: 'OnBlock' }) },

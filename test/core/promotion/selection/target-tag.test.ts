@@ -128,6 +128,19 @@ describe('promotions that name tags otherwise', () => {
     expect(await tagsAt('golden/web')).to.include('up-1.0');
     const again = await fixture.run({ spec: spec({ promote: undefined, mirror, targetTag: 'up-{tag}' }) });
     expect(again.planned.map((one) => [one.action, one.digest])).to.deep.equal([['UpToDate', digest]]);
+    for (const [force, decision] of [
+      [false, 'Skipped'],
+      [true, 'Mirrored'],
+    ] as const) {
+      const other = spec({
+        promote: undefined,
+        mirror: { quarantine: true, force },
+        targetTag: 'other-{tag}',
+      });
+      const renamed = await fixture.run({ spec: other });
+      expect(renamed.results.map((one) => one.decision)).to.deep.equal([decision]);
+    }
+    expect(await tagsAt('golden/web')).to.include.members(['up-1.0', 'other-1.0']);
   });
 
   it('delete the source once the target has it under that tag, with two tags of one digest', async () => {
