@@ -2,13 +2,13 @@ import type { Cluster, Collection, KubeObject, ObjectAddress } from '../../clien
 import { Fault, listOf, objectOf, textOf } from '../../core/model/index.ts';
 import type { ImagePromotionRunStatus } from '../../core/promotion/index.ts';
 import { RESOURCES } from '../../core/workload/index.ts';
-import { RUN_LABEL } from './jobs/job.ts';
 import type {
   ControllerPorts,
   CustomObject,
   JobStore,
   ObjectMetadata,
   ObjectName,
+  RunJob,
   RunObject,
   RunStore,
 } from './ports.ts';
@@ -61,16 +61,20 @@ export function promotionWrites(
   };
 }
 
-/** Jobs that execute runs, found by their label and their owner. */
+/** Jobs that execute runs, found by their names: however many other Jobs a namespace has, and whatever labels they have. */
 export function createJobStore(cluster: Pick<Cluster, 'list' | 'create'>): JobStore {
   return {
-    of: async ({ metadata: { namespace, name, uid } }, signal) => {
-      const collection = { resource: RESOURCES.jobs, namespace, labelSelector: `${RUN_LABEL}=${name}` };
-      const { items } = await cluster.list(collection, {}, signal);
-      // A label can be written by every user who may create Jobs; an owner is named by its uid.
-      return items
-        .filter(({ metadata }) => listOf(metadata.ownerReferences).some((one) => objectOf(one).uid === uid))
-        .map(({ metadata, status }) => ({ name: metadata.name, over: isOver(status) }));
+    of: async ({ metadata: { namespace, uid } }, names, signal) => {
+      const read = async (name: string): Promise<readonly RunJob[]> => {
+        const collection = { resource: RESOURCES.jobs, namespace, fieldSelector: `metadata.name=${name}` };
+        const { items } = await cluster.list(collection, { limit: 1 }, signal);
+        // Every user who may create Jobs chooses names; an owner is named by its uid.
+        return items.map(({ metadata: { ownerReferences }, status }) => {
+          const isOwn = listOf(ownerReferences).some((one) => objectOf(one).uid === uid);
+          return { name, over: !isOwn || isOver(status) };
+        });
+      };
+      return (await Promise.all(names.map(read))).flat();
     },
     create: (job, namespace, signal) =>
       cluster.create({ resource: RESOURCES.jobs, namespace }, job, { signal }),

@@ -123,12 +123,12 @@ export interface PromotionMeter {
 
 /** Jobs that execute runs. Throws a `Fault` when the cluster cannot be asked. */
 export interface JobStore {
-  /** The Jobs of a run. */
-  readonly of: (run: RunObject, signal: AbortSignal) => Promise<readonly RunJob[]>;
+  /** Those of the names that exist. */
+  readonly of: (run: RunObject, names: readonly string[], signal: AbortSignal) => Promise<readonly RunJob[]>;
   readonly create: (job: object, namespace: string, signal: AbortSignal) => Promise<Written>;
 }
 
-/** A Job of a run. `over` = it completed or failed. */
+/** A Job by the name of one of a run. `over` = it completed or failed, or the run does not own it: it will not execute the run. */
 export interface RunJob {
   readonly name: string;
   readonly over: boolean;

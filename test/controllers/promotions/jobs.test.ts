@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import type { Written } from '../../../src/clients/kubernetes/index.ts';
 import { Fault } from '../../../src/core/model/index.ts';
+import { RESOURCES } from '../../../src/core/workload/index.ts';
 import { createRunLeases } from '../../../src/controllers/promotions/run/run-lease.ts';
 import { driveJobs } from '../../../src/controllers/promotions/run/drive-run.ts';
+import { createJobStore } from '../../../src/controllers/promotions/cluster-store.ts';
 import { executeRun } from '../../../src/controllers/promotions/run/execute-run.ts';
-import { jobNeed, jobObject } from '../../../src/controllers/promotions/jobs/job.ts';
+import { jobNames, jobNeed, jobObject } from '../../../src/controllers/promotions/jobs/job.ts';
 import type { RunJob, RunnerPorts } from '../../../src/controllers/promotions/ports.ts';
-import { no } from '../../support/twins/cluster.ts';
+import { createClusterTwin, no } from '../../support/twins/cluster.ts';
 import { candidates, fakeExecution, promotionTime, runObject, runStore, WRITTEN } from './fixture.ts';
 
 const NAME = { namespace: 'platform', name: 'node-to-golden-1' };
@@ -189,6 +191,28 @@ describe('runs as Jobs', () => {
     expect(all.status()).to.include({ phase: 'Failed', retryable: true });
   });
 
+  it('M38: Jobs of others, however many and whatever their labels and names, neither hide the Job of a run nor count as it', async () => {
+    const cluster = createClusterTwin();
+    const job = (name: string, uid?: string, status?: object) => {
+      const ownerReferences = uid === undefined ? [] : [{ uid }];
+      const labels = { 'pratique.dev/run': NAME.name };
+      const metadata = { name, namespace: NAME.namespace, labels, ownerReferences };
+      cluster.put(RESOURCES.jobs, { apiVersion: 'batch/v1', kind: 'Job', metadata, status });
+    };
+    const run = runObject();
+    const need = async () => jobNeed(run, await createJobStore(cluster).of(run, jobNames(run), NEVER), 0);
+    for (let other = 0; other < 600; other += 1) job(`a-${String(other)}`);
+    expect(await need()).to.deep.equal({ what: 'create', name: 'node-to-golden-1-1' });
+    job('node-to-golden-1-1', 'uid-of-another');
+    expect(await need()).to.deep.equal({ what: 'create', name: 'node-to-golden-1-2' });
+    job('node-to-golden-1-2', run.metadata.uid);
+    expect(await need()).to.deep.equal({ what: 'wait' });
+    job('node-to-golden-1-2', run.metadata.uid, { conditions: [{ type: 'Failed', status: 'True' }] });
+    expect(await need()).to.deep.equal({ what: 'create', name: 'node-to-golden-1-3' });
+    job('node-to-golden-1-5');
+    expect(await need()).to.deep.equal({ what: 'give up', last: 'node-to-golden-1-5' });
+  });
+
   it('creates no more Jobs at a time than configured', async () => {
     const all = fixture(1);
     all.store.put(runObject({}, 'another-1'));
@@ -204,11 +228,11 @@ describe('runs as Jobs', () => {
   it('waits for the pod of a new Job to take over', () => {
     const run = {
       ...runObject(),
-      status: { claim: { holder: 'r-1/x', epoch: 1, renewTime: '', durationSeconds: 30 } },
+      status: { claim: { holder: 'node-to-golden-1-1/x', epoch: 1, renewTime: '', durationSeconds: 30 } },
     };
     const jobs = [
-      { name: 'r-1', over: false },
-      { name: 'r-2', over: false },
+      { name: 'node-to-golden-1-1', over: false },
+      { name: 'node-to-golden-1-2', over: false },
     ];
     expect(jobNeed(run, jobs, 0)).to.deep.equal({ what: 'wait' });
     expect(jobNeed(run, jobs.slice(0, 1), 0)).to.deep.equal({ what: 'create', name: 'node-to-golden-1-2' });

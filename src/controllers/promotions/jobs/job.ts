@@ -22,25 +22,26 @@ export const RUN_LABEL = 'pratique.dev/run';
 /** Most Jobs of one run: the first one, and a few more for those that are lost with their node. */
 const MAX_JOBS = 5;
 
+/** The names that Jobs of a run can have, in the order in which they are used. Every decision of a person needs one more Job. */
+export function jobNames({ metadata: { name }, status }: RunObject): readonly string[] {
+  const most = MAX_JOBS + (status?.considered?.length ?? 0);
+  return Array.from({ length: most }, (_, index) => `${name}-${String(index + 1)}`);
+}
+
 /**
  * Decides whether a run needs a Job. `waitMs` is the time until its lease expires. A Job whose lease has expired counts as
  * dead, whatever its pod reports: the next Job takes over, and the lease prevents that both write.
  */
-export function jobNeed(
-  { metadata: { name }, status }: RunObject,
-  jobs: readonly RunJob[],
-  waitMs: number,
-): JobNeed {
+export function jobNeed(run: RunObject, jobs: readonly RunJob[], waitMs: number): JobNeed {
   if (waitMs > 0) return { what: 'wait' };
-  const holder = status?.claim?.holder ?? '';
+  const holder = run.status?.claim?.holder ?? '';
   const alive = jobs.some((job) => !job.over && !holder.startsWith(`${job.name}/`));
   if (alive) return { what: 'wait' };
-  const numbers = jobs.map((job) => Number(job.name.slice(job.name.lastIndexOf('-') + 1)) || 0);
-  const newest = Math.max(0, ...numbers);
-  // Every decision of a person needs one more Job.
-  const most = MAX_JOBS + (status?.considered?.length ?? 0);
-  if (jobs.length >= most) return { what: 'give up', last: `${name}-${String(newest)}` };
-  return { what: 'create', name: `${name}-${String(newest + 1)}` };
+  const names = jobNames(run);
+  // A name is not used again when its Job was deleted.
+  const used = names.findLastIndex((name) => jobs.some((job) => job.name === name)) + 1;
+  const next = names[used];
+  return next === undefined ? { what: 'give up', last: names.at(-1) ?? '' } : { what: 'create', name: next };
 }
 
 /** A Job that executes a run once: owned by the run, tried once, with no privileges on the host. */

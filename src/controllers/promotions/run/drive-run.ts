@@ -1,7 +1,7 @@
 import { Fault, type Reason } from '../../../core/model/index.ts';
 import { durationMs } from '../../../core/policy/index.ts';
 import { parsePromotionRun } from '../../../core/promotion/index.ts';
-import { jobNeed, jobObject, type JobTemplate } from '../jobs/job.ts';
+import { jobNames, jobNeed, jobObject, type JobTemplate } from '../jobs/job.ts';
 import { keyOf, type JobStore, type ObjectName, type RunObject } from '../ports.ts';
 import { readApprovals } from '../run-state.ts';
 import { beginStatus, endStatus } from '../status/run-status.ts';
@@ -59,7 +59,7 @@ export function driveJobs(running: Running, { jobs, template, maxAtOnce }: JobMa
   const seeToJob = async (run: RunObject, waitMs: number, signal: AbortSignal): Promise<Outcome> => {
     const key = keyOf(run.metadata);
     try {
-      const need = jobNeed(run, await jobs.of(run, signal), waitMs);
+      const need = jobNeed(run, await jobs.of(run, jobNames(run), signal), waitMs);
       if (need.what === 'give up') {
         const detail = `Jobs ended before it did, job/${need.last} at last; see their logs`;
         return { failure: { code: 'JobFailed', detail }, retryable: false };
