@@ -100,10 +100,12 @@ async function play({ host, api, url }: Playing): Promise<void> {
   say();
   say(promotionsYaml(host).mirror.replaceAll(/^(?=.)/gm, '  '));
   await pullUntil('public/tool:2.0.0', /was asked for it|begins|is at it/);
-  say('A moment later the same pull says where it is:');
+  say(
+    'A moment later the same pull says where it is. "tool-to-golden", which takes it on, ran before it came:',
+  );
   say();
   await pullUntil('public/tool:2.0.0', /mirrored .* into quarantine/);
-  say('The next promotion wants a person before anything gets to golden:');
+  say('Its next run finds it, and wants a person before anything gets to golden:');
   say();
   await requestRun(api);
   await pullUntil('public/tool:2.0.0', /waiting for approval/);

@@ -43,6 +43,11 @@ describe('bad input', () => {
       const [line] = await problems(['gate', '--settings', settings, '--policies', good.path]);
       expect(line, request).to.include('gate.onMissing');
     }
+    for (const onMissing of ['node-mirror', { requst: 'a' }, { request: 'a', anonymous: 'yes' }]) {
+      await bad.write('settings.yaml', { gate: { ...gate, onMissing } });
+      const [line] = await problems(['gate', '--settings', settings, '--policies', good.path]);
+      expect(line).to.include('gate.onMissing: is neither Refuse nor { request:');
+    }
   });
 
   it('is an unknown flag or command, with a hint', async () => {

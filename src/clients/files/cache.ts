@@ -15,6 +15,10 @@ export async function openBlobCache(
     const { openFolder } = await import('./blob-cache.ts');
     return parsed(await openFolder({ ...settings, clock, onTrouble }));
   } catch (error) {
-    return problem('gate.cache.folder', `cannot be used: ${errorCode(error) || 'unknown error'}`);
+    const code = errorCode(error) || 'unknown error';
+    return problem(
+      'gate.cache.folder',
+      `cannot be written (${code}): name a folder that this process may write`,
+    );
   }
 }

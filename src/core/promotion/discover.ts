@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { definedFields, isIndexType, nameOf, parseShort, pin, problem } from '../model/index.ts';
+import { definedFields, isFolder, isIndexType, nameOf, parseShort, pin, problem } from '../model/index.ts';
 import type { Digest, Fault, ImageRef, Parsed, Problem } from '../model/index.ts';
 import { RELEASE_PREDICATE_TYPE } from '../policy/index.ts';
 import { orFault } from './concurrency.ts';
@@ -41,6 +41,12 @@ type DiscoverParts = Waiting &
 /** Tags examined in parallel; the budget of each registry is shared by all runs. */
 const AT_ONCE = 16;
 
+/** There is no such repository; a folder may be there, and have no image. */
+function nothingAt(from: ImageRef): Discovery {
+  const detail = `there is no ${isFolder(from) ? 'image in ' : ''}${nameOf(from)}`;
+  return { state: 'refused', reason: { code: 'ImageNotFound', detail } };
+}
+
 /**
  * Selects tags, resolves each digest once and plans what to do. A repository that cannot be listed is a Fault; one tag about
  * which something breaks is a row that says so, and the others go on.
@@ -53,8 +59,7 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   loading.catch(() => undefined); // awaited below, behind what is asked for at the same time
   const needs = needsOf(spec.tags);
   const present = needs.list ? await again(() => list(signal)) : spec.tags.explicit;
-  if (present === undefined)
-    return { state: 'refused', reason: { code: 'ImageNotFound', detail: `there is no ${nameOf(from)}` } };
+  if (present === undefined) return nothingAt(from);
   const select = parts.selectElsewhere;
   const named = await selectInTime(from, { present, spec: spec.tags }, select);
   if (!named.ok) return invalid(named);

@@ -238,6 +238,15 @@ describe('a place that a person names', () => {
       expect(parsePlace(text).ok).to.equal(false);
     });
 
+  it('is named as a folder where only images of registries are read', () => {
+    for (const text of ['oci:./export', 'oci:./export:1.4.2', 'oci:../a', 'oci:/media/usb', 'oci:.']) {
+      const read = parseReference(text);
+      expect(read.ok ? '' : read.problems[0]?.message, text)
+        .to.include('folder')
+        .and.to.include('plan');
+    }
+  });
+
   it('is a registry of that name where a port follows', () => {
     const read = parsePlace('oci:5000/a');
     expect(read).to.deep.equal(parseReference('oci:5000/a'));

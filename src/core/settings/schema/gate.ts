@@ -67,7 +67,11 @@ export const gate = z.strictObject({
   /** What happens to images that no policy covers. */
   unjudged: z.enum(['Refuse', 'Warn', 'Allow']).default('Refuse'),
   /** What happens to images that are not there: an answer that says so, or a request for a promotion. */
-  onMissing: z.union([z.literal('Refuse'), onMissing]).default('Refuse'),
+  onMissing: z
+    .union([z.literal('Refuse'), onMissing], {
+      error: 'is neither Refuse nor { request: <name of an ImagePromotion>, anonymous: true or false }',
+    })
+    .default('Refuse'),
   /** Verdicts are logged, counted and sent as warnings, and refuse nothing. */
   dryRun: z.boolean().default(false),
   /**

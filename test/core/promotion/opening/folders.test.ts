@@ -96,7 +96,7 @@ describe('a folder in a promotion', () => {
     const { planned } = await fixture.run({ ...promotion(`${host}/a/web`, at('export')), dryRun: true });
     expect(planned.map(({ action }) => action)).to.deep.equal(['Move']);
     const missing = await fixture.run(promotion(at('export'), `${host}/b/web`)).catch(String);
-    expect(missing).to.contain('ImageNotFound');
+    expect(missing).to.contain('ImageNotFound').and.to.contain('there is no image in oci:');
   });
 
   it('B33 is opened by no cluster, whatever the promotion says, and takes no login', async () => {
