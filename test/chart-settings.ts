@@ -101,7 +101,14 @@ export const SETTINGS = {
   },
   gate: {
     publicUrl: 'https://gate.example.com',
-    upstreams: [{ match: ['docker.io/**'], registry: 'registry.example.com/golden', loginFile: '/login' }],
+    upstreams: [
+      {
+        match: ['docker.io/**'],
+        registry: 'registry.example.com/golden',
+        loginFile: '/login',
+        passthrough: true,
+      },
+    ],
     callers: {
       anonymous: true,
       oidc: [

@@ -33,7 +33,7 @@ export interface Upstream {
   readonly covers: (name: string) => boolean;
   /** Where an image is really read. */
   readonly rewrite: (image: ImageRef) => ImageRef;
-  /** A login that a caller shows goes to the registry of this image, and to no other. */
+  /** A login that a caller shows goes to the registry of this image where the settings let it see logins, and to no other. */
   readonly readerFor: (caller: Caller, asked: ImageRef) => Reader;
 }
 

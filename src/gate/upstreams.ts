@@ -19,11 +19,15 @@ export interface WrittenUpstream {
   readonly match: readonly string[];
   readonly registry?: string | undefined;
   readonly loginFile?: string | undefined;
+  /** Whether it gets logins of callers; absent = where all upstreams lead to one registry. */
+  readonly passthrough?: boolean | undefined;
 }
 
 /** What upstreams are read with. */
 export interface UpstreamParts {
   readonly registry: SideRegistry & SideClient;
+  /** Whether any upstream gets logins of callers. */
+  readonly passthrough: boolean;
   readonly clock: Clock;
   readonly readText: (path: string) => Promise<Parsed<string>>;
   readonly pullSecretLogins: (configs: readonly DockerConfigText[]) => PullSecretLogins;
@@ -39,16 +43,32 @@ export async function openUpstreams(
   written: readonly WrittenUpstream[],
   parts: UpstreamParts,
 ): Promise<Parsed<readonly Upstream[]>> {
+  const isOne = leadToOne(written);
+  // A caller gives the gate one login: whoever names an image must not choose who sees it.
+  if (parts.passthrough && !isOne && written.every(({ passthrough }) => passthrough === undefined))
+    return problem(
+      'gate.upstreams',
+      'lead to several registries: write passthrough: true at each that may see the logins of all callers',
+    );
   const secret = randomBytes(32);
   const all = await Promise.all(
-    written.map(async ({ loginFile, ...upstream }, index) => {
+    written.map(async ({ loginFile, passthrough = isOne, ...upstream }, index) => {
       const logins = loginFile === undefined ? parsed(undefined) : await readLogins(loginFile, parts);
       const path = `gate.upstreams[${String(index)}]`;
-      return logins.ok ? compileUpstream({ ...upstream, logins: logins.value }, path, parts, secret) : logins;
+      return logins.ok
+        ? compileUpstream({ ...upstream, passthrough, logins: logins.value }, path, parts, secret)
+        : logins;
     }),
   );
   const wrong = failed(all);
   return wrong.problems.length > 0 ? wrong : parsed(all.flatMap((one) => (one.ok ? [one.value] : [])));
+}
+
+/** Whether all names that these cover are read at one registry. */
+function leadToOne(written: readonly WrittenUpstream[]): boolean {
+  const hosts = written.flatMap(({ match, registry }) => (registry === undefined ? match : [registry]));
+  const [first = '', ...others] = new Set(hosts.map((text) => text.split('/')[0] ?? ''));
+  return others.length === 0 && !coversSeveralHosts(first);
 }
 
 async function readLogins(
@@ -62,7 +82,12 @@ async function readLogins(
 }
 
 function compileUpstream(
-  { match, registry: prefix, logins }: WrittenUpstream & { readonly logins: Logins | undefined },
+  {
+    match,
+    registry: prefix,
+    logins,
+    passthrough = false,
+  }: WrittenUpstream & { readonly logins: Logins | undefined },
   path: string,
   { registry, clock }: Pick<UpstreamParts, 'registry' | 'clock'>,
   secret: Uint8Array,
@@ -81,13 +106,13 @@ function compileUpstream(
   const readerOf = (login: NonNullable<Caller['login']>, host: string): Reader => {
     // The name of the logins goes through memories and must not give away what it names.
     const mark = createHmac('sha256', secret)
-      .update(JSON.stringify([host, login]))
+      .update(JSON.stringify([host, passthrough && login]))
       .digest('hex');
     const known = readers.get(mark);
     if (known) return known;
     // Policies may name other places of signatures: what the caller trusts this registry with is nothing for them.
     const keychain: Keychain = (place) =>
-      Promise.resolve(place.registry === host ? { kind: 'password', ...login } : undefined);
+      Promise.resolve(passthrough && place.registry === host ? { kind: 'password', ...login } : undefined);
     const reader = readerWith({ scope: `gate ${mark}`, keychain }, { registry, clock });
     readers.set(mark, reader);
     return reader;

@@ -115,7 +115,7 @@ describe('the cache of the gate', () => {
       require: { quarantine: {} },
     });
     const settings = { unjudged: 'Allow', callers: { anonymous: true, passthrough: true }, ...cache() };
-    const gate = await startGate({ upstreams: [{ match: ['**'] }], ...settings }, [flags]);
+    const gate = await startGate({ upstreams: [{ match: ['**'], passthrough: true }], ...settings }, [flags]);
     try {
       const place = { registry: registry.host, repository: 'shop/web', tag: '1.0', headers: basic('pa55') };
       const image = await pushImage(place, { layers: ['private'] });

@@ -19,7 +19,8 @@ describe('callers of the gate', () => {
     const policies = [
       policyDocument({ require: { quarantine: { mayPull: [{ groups: ['scanners'] }] } }, ...policy }),
     ];
-    const gate = await startGate({ upstreams: [{ match: ['**'] }], callers, ...more }, policies);
+    const upstreams = [{ match: [`${registry.host}/**`] }];
+    const gate = await startGate({ upstreams, callers, ...more }, policies);
     gates.push(gate);
     return gate;
   };
@@ -170,6 +171,30 @@ describe('callers of the gate', () => {
         expect(registry.requests.some(({ authorized }) => authorized)).to.equal(true);
       } finally {
         await other.close();
+      }
+    });
+
+    it('G65 a login for one upstream is not sent to another by naming it, and what that has is read without', async () => {
+      const [open, asks] = [
+        await startRegistry(),
+        await startRegistry({ auth: { kind: 'basic', ...LOGIN } }),
+      ];
+      try {
+        await pushImage({ registry: open.host, repository: 'shop/plain', tag: '1.0' });
+        const upstreams = [{ match: [`${registry.host}/**`], passthrough: true }, { match: ['**'] }];
+        const gate = await start({ passthrough: true }, { upstreams });
+        const authorization = basic(LOGIN.password, LOGIN.username);
+        const statusAt = async ({ host }: EmbeddedRegistry): Promise<number> =>
+          (await gate.get(`${host}/shop/plain/manifests/1.0`, { headers: { authorization } })).status;
+        expect(await statusAt(registry)).to.equal(200);
+        expect(await statusAt(asks)).to.be.oneOf([401, 403]);
+        expect(await statusAt(open)).to.equal(200);
+        expect(asks.requests.length).to.be.above(0);
+        for (const one of [open, asks])
+          expect(one.requests.filter(({ authorized }) => authorized)).to.deep.equal([]);
+      } finally {
+        await open.close();
+        await asks.close();
       }
     });
 

@@ -58,7 +58,12 @@ describe('requests that try to go round the gate', () => {
 
   it('G13 Host and X-Forwarded headers change nothing that is judged, and no address of tokens for others', async () => {
     await pushImage(bench.place('shop/web', '1.0'));
-    const gate = await bench.start([bench.signed()], { callers: { anonymous: true, passthrough: true } });
+    const gate = await bench.start([bench.signed()], {
+      ...{
+        callers: { anonymous: true, passthrough: true },
+        upstreams: [{ match: ['**'], passthrough: true }],
+      },
+    });
     const head = ['Host: evil.example"x', 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example'];
     const text = await exchange(gate, [
       `GET /v2/${bench.registry.host}/shop/web/manifests/1.0 HTTP/1.1`,

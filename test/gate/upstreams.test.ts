@@ -6,8 +6,9 @@ import { createRegistry, pullSecretLogins } from '../../src/clients/registry/ind
 
 const clock = () => new Date();
 const registry = createRegistry({ keychain: () => Promise.resolve(undefined), now: clock });
-const compile = (upstream: object) =>
-  openUpstreams([{ match: ['docker.io/**'], ...upstream }], { registry, clock, readText, pullSecretLogins });
+const openAll = (upstreams: Parameters<typeof openUpstreams>[0], passthrough: boolean) =>
+  openUpstreams(upstreams, { registry, clock, readText, pullSecretLogins, passthrough });
+const compile = (upstream: object) => openAll([{ match: ['docker.io/**'], ...upstream }], false);
 
 describe('upstreams of the gate', () => {
   after(() => registry.close());
@@ -32,6 +33,25 @@ describe('upstreams of the gate', () => {
       'problems[0].path',
       'gate.upstreams[0].match[1]',
     );
+  });
+
+  it('G65 asks which of several registries get logins of callers', async () => {
+    const [hub, quay] = [{ match: ['docker.io/**'] }, { match: ['quay.io/**'] }];
+    const golden = 'registry.example.com/{registry}';
+    for (const several of [
+      [hub, quay],
+      [{ match: ['**'] }],
+      [{ match: ['*.io/**'] }],
+      [{ ...hub, registry: golden }, quay],
+    ]) {
+      const opened = await openAll(several, true);
+      expect(opened, JSON.stringify(several)).to.have.nested.property('problems[0].path', 'gate.upstreams');
+      expect((await openAll(several, false)).ok).to.equal(true);
+      const [first, ...others] = several;
+      expect((await openAll([{ ...first!, passthrough: true }, ...others], true)).ok).to.equal(true);
+    }
+    for (const one of [[hub], [{ match: ['**'], registry: golden }], [hub, { match: ['docker.io/acme/**'] }]])
+      expect((await openAll(one, true)).ok, JSON.stringify(one)).to.equal(true);
   });
 
   it('G35 refuses to read several registries at one place, where their repositories would mix', async () => {

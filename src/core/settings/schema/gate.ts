@@ -20,6 +20,11 @@ const upstream = z.strictObject({
     .optional(),
   /** File with the Docker config whose logins are used there; absent = the installation's own. */
   loginFile: path.optional(),
+  /**
+   * Whether it gets the logins of callers, with `callers.passthrough`; absent = where all upstreams lead to one registry. Elsewhere
+   * a caller with such a login is one without.
+   */
+  passthrough: z.boolean().optional(),
 });
 
 const trusted = z.strictObject({
@@ -41,7 +46,7 @@ const callers = z.strictObject({
   oidc: z.array(trusted).max(32).default([]),
   /** Whether tokens of service accounts count; their namespace is then known. In a cluster only. */
   serviceAccounts: z.boolean().default(false),
-  /** Whether a login is passed on to the upstream, which decides. */
+  /** Whether a login is passed on to the upstream, which decides: one that may have it. */
   passthrough: z.boolean().default(false),
 });
 
