@@ -26,8 +26,6 @@ export interface WrittenUpstream {
 /** What upstreams are read with. */
 export interface UpstreamParts {
   readonly registry: SideRegistry & SideClient;
-  /** Whether any upstream gets logins of callers. */
-  readonly passthrough: boolean;
   readonly clock: Clock;
   readonly readText: (path: string) => Promise<Parsed<string>>;
   readonly pullSecretLogins: (configs: readonly DockerConfigText[]) => PullSecretLogins;
@@ -40,12 +38,19 @@ type Logins = Pick<PullSecretLogins, 'scope' | 'keychain'>;
 
 /** Opens the upstreams of the settings; problems name the field, or the file of a login. */
 export async function openUpstreams(
-  written: readonly WrittenUpstream[],
+  {
+    upstreams: written,
+    callers,
+  }: {
+    readonly upstreams: readonly WrittenUpstream[];
+    /** Whether logins of callers are passed on at all. */
+    readonly callers: { readonly passthrough: boolean };
+  },
   parts: UpstreamParts,
 ): Promise<Parsed<readonly Upstream[]>> {
   const isOne = leadToOne(written);
-  // A caller gives the gate one login: whoever names an image must not choose who sees it.
-  if (parts.passthrough && !isOne && written.every(({ passthrough }) => passthrough === undefined))
+  // A caller gives the gate one login: the one who names an image must not choose which registry sees it.
+  if (callers.passthrough && !isOne && written.every(({ passthrough }) => passthrough === undefined))
     return problem(
       'gate.upstreams',
       'lead to several registries: write passthrough: true at each that may see the logins of all callers',

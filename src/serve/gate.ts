@@ -149,9 +149,7 @@ async function openAnswer(
 ): Promise<Parsed<Answer>> {
   const { callers, tokenSecretFile, publicUrl } = gate;
   const secret = tokenSecretFile === undefined ? parsed(undefined) : await readText(tokenSecretFile);
-  const upstreams = await openUpstreams(gate.upstreams, {
-    ...{ ...judging, clock, readText, pullSecretLogins, passthrough: callers.passthrough },
-  });
+  const upstreams = await openUpstreams(gate, { ...judging, clock, readText, pullSecretLogins });
   const store = await openBlobCache(gate.cache, { clock, log });
   if (!secret.ok || !upstreams.ok || !store.ok) return failed([secret, upstreams, store]);
   const key = secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value);

@@ -6,8 +6,8 @@ import { createRegistry, pullSecretLogins } from '../../src/clients/registry/ind
 
 const clock = () => new Date();
 const registry = createRegistry({ keychain: () => Promise.resolve(undefined), now: clock });
-const openAll = (upstreams: Parameters<typeof openUpstreams>[0], passthrough: boolean) =>
-  openUpstreams(upstreams, { registry, clock, readText, pullSecretLogins, passthrough });
+const openAll = (upstreams: Parameters<typeof openUpstreams>[0]['upstreams'], passthrough: boolean) =>
+  openUpstreams({ upstreams, callers: { passthrough } }, { registry, clock, readText, pullSecretLogins });
 const compile = (upstream: object) => openAll([{ match: ['docker.io/**'], ...upstream }], false);
 
 describe('upstreams of the gate', () => {
