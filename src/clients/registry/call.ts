@@ -36,6 +36,8 @@ export interface Call {
   readonly withheld?: string | undefined;
   /** The registry for which the one of the call is a mirror (`ns`, as containerd names it to mirrors); absent = it is none. */
   readonly mirrorOf?: string;
+  /** That it lists no referrers is a Fault: another registry may. */
+  readonly mustList?: boolean;
   /** No admission waits for it: no limit on the time of a whole request, only on silence, and pauses are waited out. */
   readonly patient: boolean;
   /** The caller's deadline. */

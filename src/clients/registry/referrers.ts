@@ -45,7 +45,7 @@ export async function readReferrers(
   const parse = (bytes: Uint8Array, page: Answer): Promise<Listing> =>
     parseAnswer(call, 'listing', { bytes, contentType: contentType(page), keys });
   const { read: listed } = await parse(opening, first);
-  if (listed === undefined && PAGES.has(contentType(first))) {
+  if (listed === undefined && !call.mustList && PAGES.has(contentType(first))) {
     const tagged = await readTagged(call, digest, keys);
     // A registry without the API may lead to a page for people (ghcr.io). A page in place of the answer may hide a listing.
     if (tagged !== undefined || first.url.href !== url.href) return tagged ?? [];
@@ -66,6 +66,8 @@ function eachOnce(descriptors: readonly Descriptor[]): readonly Descriptor[] {
 async function expectNoApi(call: Call, answer: Answer): Promise<void> {
   if (NO_API.has(answer.status)) {
     await refuseOtherMeaning(call, answer);
+    if (call.mustList)
+      throw misbehaved(call, 'it lists no referrers, and what it lacks is to count as absent');
     return;
   }
   drop(answer);

@@ -132,7 +132,9 @@ export function mirroredReads(rules: MirrorRules, { now, onMirror }: MirrorParts
       const { ref, kind, signal } = question;
       const rule = ruleFor(ref);
       if (!rule) return read(direct, ref, signal);
-      const atMirror = readsOver((...given) => ({ ...begin(...given), mirrorOf: ref.registry }), budget);
+      // A mirror without the API for referrers lacks those that the registry has. Alone it may have them under fallback tags.
+      const as = { mirrorOf: ref.registry, mustList: rule.upstream };
+      const atMirror = readsOver((...given) => ({ ...begin(...given), ...as }), budget);
       const isFinal = (value: T | undefined, mirror: Mirror | undefined): boolean =>
         value !== undefined || !mirror || kind !== 'content' || (mirror.complete && !rule.upstream);
       const timeFor = timesFor(question, now);

@@ -60,6 +60,21 @@ describe('mirrors of registries that do harm', () => {
     await faultOf(registry.referrers(pinnedImage, patient()), 'RegistryUnavailable');
   });
 
+  it('H16 that count as complete and have no listing of referrers hide none: the registry itself is asked', async () => {
+    await pushReferrer(
+      { registry: upstream.host, repository: 'shop/web' },
+      { subject: image, artifactType: TYPE },
+    );
+    const registry = await reader([usual({}, true)]);
+    for (const status of [404, 405, 400, 303]) {
+      mirror.intercept(refuse('referrers', status));
+      expect(await registry.referrers(pinnedImage, patient())).to.have.length(1);
+    }
+    expect(new Set(reasons(at))).to.deep.equal(new Set(['RegistryMisbehaved']));
+    upstream.intercept(refuse('referrers', 503));
+    await faultOf(registry.referrers(pinnedImage, patient()), 'RegistryUnavailable');
+  });
+
   it('H17 that redirect to the metadata service lead nowhere', async () => {
     mirror.intercept(redirect('/v2/', () => 'http://169.254.169.254/latest/meta-data'));
     const registry = await reader();

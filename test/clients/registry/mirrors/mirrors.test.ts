@@ -174,6 +174,14 @@ describe('mirrors of registries', () => {
       expect(upstream.requests).to.deep.equal([]);
     });
 
+    it('list referrers under fallback tags when they have no API for them', async () => {
+      const registry = await reader([never()]);
+      mirror.intercept(refuse('referrers', 404));
+      expect(await registry.referrers(pinnedImage, patient())).to.deep.equal([]);
+      expect(paths(mirror).at(-1)).to.include('/manifests/sha256-');
+      expect(upstream.requests).to.deep.equal([]);
+    });
+
     it('are asked for each page with the name of the registry that they stand for', async () => {
       const registry = await reader([never()]);
       const link = '</v2/hub/shop/web/tags/list?last=1.0&n=1>; rel="next"';
