@@ -135,7 +135,7 @@ async function isLayout(doing: Doing, disk: Disk): Promise<boolean> {
     throw fault(
       doing,
       'RegistryMisbehaved',
-      `${root} is not empty and is no OCI image layout: it has no file ${MARK}`,
+      `${root} is not empty and is no OCI image layout: it has no file ${MARK}; name a layout or a new folder`,
     );
   if (textOf(objectOf(parseShort(marked)).imageLayoutVersion).startsWith('1.')) return true;
   throw fault(doing, 'RegistryMisbehaved', `${root}/${MARK} does not name version 1.0.0 of the layout`);

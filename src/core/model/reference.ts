@@ -53,7 +53,7 @@ export function parseReference(text: string): Parsed<ImageRef> {
   if (text.length > MAX_REFERENCE_LENGTH)
     return problem('', `is longer than ${MAX_REFERENCE_LENGTH} characters`);
   if (IN_FOLDER.test(text))
-    return problem('', 'is in a folder, and is read only by `pratique plan` and `pratique promote`');
+    return problem('', 'names a folder, which only `pratique plan` and `pratique promote` read');
   const at = text.indexOf('@');
   if (at < 0) return withTag(text, undefined);
   const digest = parseDigest(text.slice(at + 1));

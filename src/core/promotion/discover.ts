@@ -153,7 +153,9 @@ function placesOf(tags: readonly string[], template: string | undefined): (tag: 
   return (tag) => {
     const at = targetTagOf(template, tag);
     const other = at.ok && byPlace.get(at.value)?.find((one) => one.tag !== tag)?.tag;
-    return at.ok && other ? problem('targetTag', `would make it ${at.value}, as ${other}`) : at;
+    return at.ok && other
+      ? problem('targetTag', `would make it ${at.value}, as ${other}: leave one of them out of tags`)
+      : at;
   };
 }
 

@@ -57,6 +57,12 @@ describe('A folder in the OCI image layout that is written', () => {
         expect(await filesIn(users.path)).to.deep.equal(Object.keys(files));
         await users.remove();
       }
+      const users = await temporaryFolder({ 'notes.txt': 'mine' });
+      const fault = await faultOf(
+        targetLayouts().tags(place(dirname(users.path), basename(users.path)), signal()),
+      );
+      expect(fault?.message).to.include('name a layout or a new folder');
+      await users.remove();
       await writeFile(join(folder.path, 'export'), 'a file');
       expect(await faultOf(targetLayouts().tags(at, signal()))).to.include({ code: 'RegistryMisbehaved' });
     });
