@@ -11,16 +11,8 @@ const TYPE = 'application/vnd.acme.flag';
 
 describe('mirrors of registries', () => {
   let at: Mirrored;
-  let upstream: Mirrored['upstream'];
-  let mirror: Mirrored['mirror'];
-  let image: Mirrored['image'];
-  let pinnedImage: Mirrored['pinnedImage'];
-  let events: Mirrored['events'];
-  let usual: Mirrored['usual'];
-  let reader: Mirrored['reader'];
   useMirror((made) => {
     at = made;
-    ({ upstream, mirror, image, pinnedImage, events, usual, reader } = made);
   });
 
   it('are not loaded where the settings have none', async () => {
@@ -28,100 +20,102 @@ describe('mirrors of registries', () => {
   });
 
   it('answer for tags and digests, and the registry itself receives no request', async () => {
-    const registry = await reader();
-    const read = await registry.manifest(tagged(upstream), patient());
-    expect(read?.digest).to.equal(image.digest);
-    expect((await registry.content(pinnedImage, patient()))?.bytes.byteLength).to.equal(image.size);
-    expect(await registry.tagDigest(tagged(upstream), patient())).to.equal(image.digest);
+    const registry = await at.reader();
+    const read = await registry.manifest(tagged(at.upstream), patient());
+    expect(read?.digest).to.equal(at.image.digest);
+    expect((await registry.content(at.pinnedImage, patient()))?.bytes.byteLength).to.equal(at.image.size);
+    expect(await registry.tagDigest(tagged(at.upstream), patient())).to.equal(at.image.digest);
     const { layers = [] } = read ?? {};
     const [layer] = layers;
     if (layer) {
-      expect(await registry.blob(tagged(upstream), layer, layer.size, patient())).to.have.length(layer.size);
-      expect(await registry.hasBlob(tagged(upstream), layer.digest, patient())).to.equal(true);
+      expect(await registry.blob(tagged(at.upstream), layer, layer.size, patient())).to.have.length(
+        layer.size,
+      );
+      expect(await registry.hasBlob(tagged(at.upstream), layer.digest, patient())).to.equal(true);
     }
     expect(layers).to.have.length(1);
-    expect(upstream.requests).to.deep.equal([]);
+    expect(at.upstream.requests).to.deep.equal([]);
     expect(new Set(reasons(at))).to.deep.equal(new Set(['']));
-    expect(events[0]?.mirror).to.equal(`${mirror.host}/hub`);
+    expect(at.events[0]?.mirror).to.equal(`${at.mirror.host}/hub`);
   });
 
   it('are asked with the name of the registry that they stand for, as by containerd', async () => {
-    await (await reader()).manifest(tagged(upstream), patient());
-    expect(paths(mirror)).to.deep.equal([
-      `/v2/hub/shop/web/manifests/1.0?ns=${encodeURIComponent(upstream.host)}`,
+    await (await at.reader()).manifest(tagged(at.upstream), patient());
+    expect(paths(at.mirror)).to.deep.equal([
+      `/v2/hub/shop/web/manifests/1.0?ns=${encodeURIComponent(at.upstream.host)}`,
     ]);
   });
 
   it('are tried in their order, and then the registry itself', async () => {
     const second = await openRegistry();
-    const endpoints = [{ location: `${mirror.host}/hub` }, { location: second.host }];
-    const registry = await reader([usual({ endpoints })]);
-    mirror.intercept(refuse('manifests', 404));
-    expect((await registry.manifest(pinnedImage, patient()))?.digest).to.equal(image.digest);
-    expect([mirror, second, upstream].map(({ requests }) => requests.length)).to.deep.equal([1, 1, 1]);
+    const endpoints = [{ location: `${at.mirror.host}/hub` }, { location: second.host }];
+    const registry = await at.reader([at.usual({ endpoints })]);
+    at.mirror.intercept(refuse('manifests', 404));
+    expect((await registry.manifest(at.pinnedImage, patient()))?.digest).to.equal(at.image.digest);
+    expect([at.mirror, second, at.upstream].map(({ requests }) => requests.length)).to.deep.equal([1, 1, 1]);
     await pushImage({ registry: second.host, repository: 'shop/web', tag: '1.0' });
-    upstream.forgetLog();
-    expect((await registry.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
-    expect(upstream.requests).to.deep.equal([]);
+    at.upstream.forgetLog();
+    expect((await registry.manifest(tagged(at.upstream), patient()))?.digest).to.equal(at.image.digest);
+    expect(at.upstream.requests).to.deep.equal([]);
   });
 
   const LEADING_ON = [401, 403, 404, 410, 418, 429, 500, 502, 503, 504];
   for (const status of LEADING_ON)
     it(`lead on when they answer ${status}`, async () => {
-      mirror.intercept(refuse('/v2/', status));
-      const registry = await reader();
-      expect((await registry.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
-      expect(await registry.tagDigest(pinnedImage, patient())).to.equal(image.digest);
+      at.mirror.intercept(refuse('/v2/', status));
+      const registry = await at.reader();
+      expect((await registry.manifest(tagged(at.upstream), patient()))?.digest).to.equal(at.image.digest);
+      expect(await registry.tagDigest(at.pinnedImage, patient())).to.equal(at.image.digest);
     });
 
   it('report nothing as absent: that the registry itself does, and its failure is unknown', async () => {
-    const registry = await reader([usual({}, true)]);
-    const missing = tagged(upstream, 'none');
+    const registry = await at.reader([at.usual({}, true)]);
+    const missing = tagged(at.upstream, 'none');
     expect(await registry.manifest(missing, patient())).to.equal(undefined);
-    upstream.intercept(refuse('manifests', 503));
+    at.upstream.intercept(refuse('manifests', 503));
     const fault = await faultOf(registry.manifest(missing, patient()), 'RegistryUnavailable');
     expect(fault.transient).to.equal(true);
   });
 
   it('are named in the message when the registry itself fails, too', async () => {
-    mirror.intercept(refuse('manifests', 403));
-    upstream.intercept(refuse('manifests', 503));
+    at.mirror.intercept(refuse('manifests', 403));
+    at.upstream.intercept(refuse('manifests', 503));
     const fault = await faultOf(
-      (await reader()).manifest(tagged(upstream), patient()),
+      (await at.reader()).manifest(tagged(at.upstream), patient()),
       'RegistryUnavailable',
     );
-    expect(fault.message).to.include(`mirror ${mirror.host}/hub: `).and.include('403');
+    expect(fault.message).to.include(`mirror ${at.mirror.host}/hub: `).and.include('403');
   });
 
   it('that are complete answer for listings, and lists of tags stay those of the registry', async () => {
-    const subject = image;
+    const subject = at.image;
     await pushReferrer(
-      { registry: mirror.host, repository: 'hub/shop/web' },
+      { registry: at.mirror.host, repository: 'hub/shop/web' },
       { subject, artifactType: TYPE },
     );
-    const registry = await reader([usual({}, true)]);
-    expect(await registry.referrers(pinnedImage, patient())).to.have.length(1);
-    expect(upstream.requests).to.deep.equal([]);
-    mirror.intercept(refuse('referrers', 500));
-    expect(await registry.referrers(pinnedImage, patient())).to.deep.equal([]);
-    await registry.tags(tagged(upstream), patient());
-    expect(paths(upstream).some((path) => path.includes('/tags/list'))).to.equal(true);
+    const registry = await at.reader([at.usual({}, true)]);
+    expect(await registry.referrers(at.pinnedImage, patient())).to.have.length(1);
+    expect(at.upstream.requests).to.deep.equal([]);
+    at.mirror.intercept(refuse('referrers', 500));
+    expect(await registry.referrers(at.pinnedImage, patient())).to.deep.equal([]);
+    await registry.tags(tagged(at.upstream), patient());
+    expect(paths(at.upstream).some((path) => path.includes('/tags/list'))).to.equal(true);
   });
 
   it('that have failed are asked after the registry itself when it fails, too', async () => {
-    const registry = await reader();
-    mirror.intercept(hangUp('/v2/'));
-    await registry.manifest(tagged(upstream), patient());
-    mirror.intercept(undefined);
-    upstream.intercept(refuse('/v2/', 503));
-    expect((await registry.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
+    const registry = await at.reader();
+    at.mirror.intercept(hangUp('/v2/'));
+    await registry.manifest(tagged(at.upstream), patient());
+    at.mirror.intercept(undefined);
+    at.upstream.intercept(refuse('/v2/', 503));
+    expect((await registry.manifest(tagged(at.upstream), patient()))?.digest).to.equal(at.image.digest);
   });
 
   it('that break off in a blob are left for the registry itself, from where they broke off', async () => {
     const pair = await openRegistries({ size: SIZE });
-    const endpoints = [{ location: `${mirror.host}/hub` }];
-    const source = await reader([{ prefix: pair.source.host, endpoints }]);
-    mirror.intercept(
+    const endpoints = [{ location: `${at.mirror.host}/hub` }];
+    const source = await at.reader([{ prefix: pair.source.host, endpoints }]);
+    at.mirror.intercept(
       answer('blobs', { status: 200, headers: { 'content-length': String(SIZE) }, body: half(pair.bytes) }),
     );
     expect(await bring(pair, { source })).to.equal('copied');
@@ -132,69 +126,69 @@ describe('mirrors of registries', () => {
   it('are not left for the addresses of a foreign layer, which come after the registry itself', async () => {
     const pair = await openRegistries({ size: SIZE });
     const foreign = await openRegistry();
-    const endpoints = [{ location: `${mirror.host}/hub` }];
-    const source = await reader([{ prefix: pair.source.host, endpoints }], {
+    const endpoints = [{ location: `${at.mirror.host}/hub` }];
+    const source = await at.reader([{ prefix: pair.source.host, endpoints }], {
       allowedAddresses: ['127.0.0.1'],
     });
     const blob = { ...pair.blob, urls: [`${foreign.url}/layer`] };
     const bytes = await source.openBlob(tagged(pair.source), blob, 0, patient());
     expect(bytes).to.not.equal(undefined);
     await drained(bytes ?? []);
-    expect(mirror.requests).to.have.length(1);
+    expect(at.mirror.requests).to.have.length(1);
     expect(foreign.requests).to.deep.equal([]);
   });
 
   it('hand out their bytes where a redirect of the registry itself would be passed on', async () => {
-    const registry = await reader();
-    const [layer] = (await registry.manifest(pinnedImage, patient()))?.layers ?? [];
-    const opened = layer && (await registry.openBlobOrPlace(tagged(upstream), layer, 0, patient()));
+    const registry = await at.reader();
+    const [layer] = (await registry.manifest(at.pinnedImage, patient()))?.layers ?? [];
+    const opened = layer && (await registry.openBlobOrPlace(tagged(at.upstream), layer, 0, patient()));
     expect(opened).to.not.be.instanceOf(URL).and.not.equal(undefined);
     if (opened && !(opened instanceof URL)) await drained(opened);
-    expect(upstream.requests).to.deep.equal([]);
+    expect(at.upstream.requests).to.deep.equal([]);
   });
 
   it('receive no request of targets, and of what deletes', async () => {
-    const registry = await reader();
+    const registry = await at.reader();
     const view = { scope: 'acme', keychain: () => Promise.resolve(undefined) };
     for (const direct of [registry.as({ ...view, side: 'target' }), registry.as({ ...view, direct: true })])
-      expect((await direct.manifest(tagged(upstream), patient()))?.digest).to.equal(image.digest);
-    expect(mirror.requests).to.deep.equal([]);
-    await registry.as(view).manifest(tagged(upstream), patient());
-    expect(mirror.requests).to.have.length(1);
+      expect((await direct.manifest(tagged(at.upstream), patient()))?.digest).to.equal(at.image.digest);
+    expect(at.mirror.requests).to.deep.equal([]);
+    await registry.as(view).manifest(tagged(at.upstream), patient());
+    expect(at.mirror.requests).to.have.length(1);
   });
 
   describe('where the registry itself is never read', () => {
-    const never = (): Written => usual({ upstream: 'Never' }, true);
+    const never = (): Written => at.usual({ upstream: 'Never' }, true);
 
     it('report what is absent when they are complete', async () => {
-      const registry = await reader([never()]);
-      expect(await registry.manifest(tagged(upstream, 'none'), patient())).to.equal(undefined);
-      expect(await registry.tags(tagged(upstream), patient())).to.deep.equal(['1.0']);
-      await faultOf(registry.repositories(tagged(upstream), patient()), 'RegistryUnavailable');
-      expect(upstream.requests).to.deep.equal([]);
+      const registry = await at.reader([never()]);
+      expect(await registry.manifest(tagged(at.upstream, 'none'), patient())).to.equal(undefined);
+      expect(await registry.tags(tagged(at.upstream), patient())).to.deep.equal(['1.0']);
+      await faultOf(registry.repositories(tagged(at.upstream), patient()), 'RegistryUnavailable');
+      expect(at.upstream.requests).to.deep.equal([]);
     });
 
     it('list referrers under fallback tags when they have no API for them', async () => {
-      const registry = await reader([never()]);
-      mirror.intercept(refuse('referrers', 404));
-      expect(await registry.referrers(pinnedImage, patient())).to.deep.equal([]);
-      expect(paths(mirror).at(-1)).to.include('/manifests/sha256-');
-      expect(upstream.requests).to.deep.equal([]);
+      const registry = await at.reader([never()]);
+      at.mirror.intercept(refuse('referrers', 404));
+      expect(await registry.referrers(at.pinnedImage, patient())).to.deep.equal([]);
+      expect(paths(at.mirror).at(-1)).to.include('/manifests/sha256-');
+      expect(at.upstream.requests).to.deep.equal([]);
     });
 
     it('are asked for each page with the name of the registry that they stand for', async () => {
-      const registry = await reader([never()]);
+      const registry = await at.reader([never()]);
       const link = '</v2/hub/shop/web/tags/list?last=1.0&n=1>; rel="next"';
       const page = (tag: string, headers: Record<string, string> = {}) => ({
         status: 200,
         headers,
         body: JSON.stringify({ tags: [tag] }),
       });
-      mirror.intercept(({ url }) => page('1.0', url.searchParams.has('last') ? {} : { link }));
-      mirror.forgetLog();
-      await registry.tags(tagged(upstream), patient());
-      const ns = encodeURIComponent(upstream.host);
-      expect(paths(mirror)).to.deep.equal([
+      at.mirror.intercept(({ url }) => page('1.0', url.searchParams.has('last') ? {} : { link }));
+      at.mirror.forgetLog();
+      await registry.tags(tagged(at.upstream), patient());
+      const ns = encodeURIComponent(at.upstream.host);
+      expect(paths(at.mirror)).to.deep.equal([
         `/v2/hub/shop/web/tags/list?n=1000&ns=${ns}`,
         `/v2/hub/shop/web/tags/list?last=1.0&n=1&ns=${ns}`,
       ]);
@@ -202,35 +196,35 @@ describe('mirrors of registries', () => {
 
     it('leave unknown what a mirror that is not complete lacks', async () => {
       const partial = await openRegistry();
-      const endpoints = [{ location: partial.host }, { location: `${mirror.host}/hub`, complete: true }];
-      const registry = await reader([{ prefix: upstream.host, endpoints, upstream: 'Never' }]);
-      mirror.intercept(refuse('manifests', 503));
-      await faultOf(registry.manifest(tagged(upstream, 'none'), patient()), 'RegistryUnavailable');
-      expect(upstream.requests).to.deep.equal([]);
+      const endpoints = [{ location: partial.host }, { location: `${at.mirror.host}/hub`, complete: true }];
+      const registry = await at.reader([{ prefix: at.upstream.host, endpoints, upstream: 'Never' }]);
+      at.mirror.intercept(refuse('manifests', 503));
+      await faultOf(registry.manifest(tagged(at.upstream, 'none'), patient()), 'RegistryUnavailable');
+      expect(at.upstream.requests).to.deep.equal([]);
     });
 
     it('are asked although they have failed', async () => {
-      const registry = await reader([never()]);
-      mirror.intercept(hangUp('/v2/'));
-      await faultOf(registry.manifest(pinnedImage, patient()), 'RegistryUnavailable');
-      mirror.intercept(undefined);
-      expect((await registry.manifest(pinnedImage, patient()))?.digest).to.equal(image.digest);
+      const registry = await at.reader([never()]);
+      at.mirror.intercept(hangUp('/v2/'));
+      await faultOf(registry.manifest(at.pinnedImage, patient()), 'RegistryUnavailable');
+      at.mirror.intercept(undefined);
+      expect((await registry.manifest(at.pinnedImage, patient()))?.digest).to.equal(at.image.digest);
     });
   });
 
   describe('of names', () => {
     const covers = async (prefix: string, repository = 'shop/web'): Promise<boolean> => {
-      mirror.forgetLog();
-      const registry = await reader([usual({ prefix })]);
-      await registry.manifest(tagged(upstream, '1.0', repository), patient());
-      return mirror.requests.length > 0;
+      at.mirror.forgetLog();
+      const registry = await at.reader([at.usual({ prefix })]);
+      await registry.manifest(tagged(at.upstream, '1.0', repository), patient());
+      return at.mirror.requests.length > 0;
     };
 
     it('cover whole parts of a path', async () => {
-      expect(await covers(`${upstream.host}/shop`)).to.equal(true);
-      expect(paths(mirror)[0]).to.include('/v2/hub/web/');
-      expect(await covers(`${upstream.host}/sho`)).to.equal(false);
-      expect(await covers(`${upstream.host}/shop/web`)).to.equal(false);
+      expect(await covers(`${at.upstream.host}/shop`)).to.equal(true);
+      expect(paths(at.mirror)[0]).to.include('/v2/hub/web/');
+      expect(await covers(`${at.upstream.host}/sho`)).to.equal(false);
+      expect(await covers(`${at.upstream.host}/shop/web`)).to.equal(false);
       expect(await covers('*')).to.equal(true);
       expect(await covers('*.example.com')).to.equal(false);
       expect(await covers('docker.io')).to.equal(false);
@@ -238,13 +232,13 @@ describe('mirrors of registries', () => {
 
     it('are those of the longest prefix', async () => {
       const other = await openRegistry();
-      const registry = await reader([
-        usual({ prefix: '*', endpoints: [{ location: other.host }] }),
-        usual({ endpoints: [{ location: other.host }] }),
-        usual({ prefix: `${upstream.host}/shop` }),
+      const registry = await at.reader([
+        at.usual({ prefix: '*', endpoints: [{ location: other.host }] }),
+        at.usual({ endpoints: [{ location: other.host }] }),
+        at.usual({ prefix: `${at.upstream.host}/shop` }),
       ]);
-      await registry.manifest(tagged(upstream), patient());
-      expect([mirror, other].map(({ requests }) => requests.length)).to.deep.equal([1, 0]);
+      await registry.manifest(tagged(at.upstream), patient());
+      expect([at.mirror, other].map(({ requests }) => requests.length)).to.deep.equal([1, 0]);
     });
 
     it('count by the name that is read, however a registry is written that has several', () => {
@@ -256,9 +250,9 @@ describe('mirrors of registries', () => {
     });
 
     it('do not lead from a mirror to itself', async () => {
-      const registry = await reader([usual({ prefix: '*' })]);
-      await registry.manifest(tagged(mirror, '1.0', 'hub/shop/web'), patient());
-      expect(paths(mirror)).to.deep.equal(['/v2/hub/shop/web/manifests/1.0']);
+      const registry = await at.reader([at.usual({ prefix: '*' })]);
+      await registry.manifest(tagged(at.mirror, '1.0', 'hub/shop/web'), patient());
+      expect(paths(at.mirror)).to.deep.equal(['/v2/hub/shop/web/manifests/1.0']);
     });
   });
 });
