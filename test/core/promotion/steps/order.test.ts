@@ -81,8 +81,10 @@ describe('what is written about an image', () => {
     const { digest, manifests } = index();
     const [, child] = manifests;
     const referrers: RegistriesTwin['referrers'] = async (image, signal) => {
-      // All that is written at the same time has its time.
-      for (let n = 0; n < 200 && image.digest === child?.digest; n += 1) await setImmediate();
+      // The signature of the index is written at the same time: it comes first here.
+      const waits = (): boolean =>
+        image.digest === child?.digest && !pushed.some(({ about }) => about === digest);
+      for (let n = 0; n < 100_000 && waits(); n += 1) await setImmediate();
       if (image.digest === child?.digest) throw new Error('killed');
       return twin.referrers(image, signal);
     };
