@@ -43,9 +43,9 @@ export interface Policies {
     readonly policies: Reflector<PolicyObject>;
     /** Secrets of the controller's own namespace. */
     readonly secrets: Reflector<SecretData>;
-    /** Resolves when everything was read once; rejects when closed before. */
+    /** Resolves when everything was read once, and the policies are in force; rejects when closed before. */
     readonly synced: Promise<void>;
-    /** Collections that are not read yet, for people. */
+    /** Collections that are not read yet, or not in force, for people. */
     readonly waitingFor: () => readonly string[];
   };
   readonly store: PolicyStore;
@@ -85,7 +85,7 @@ export function keepPolicies(options: PolicyOptions): Policies {
     });
   const refresh = coalesced(() => {
     // With half of what policies name, they would look like policies that name what does not exist.
-    if (waitingFor().length === 0) store.refresh();
+    if (areCompiled) store.refresh();
   });
   const secretData = ({ data }: KubeObject): SecretData => ({ data });
   const policies = watch('image policies', { resource: RESOURCES.policies }, policyObject, refresh);
@@ -104,7 +104,10 @@ export function keepPolicies(options: PolicyOptions): Policies {
     options.onNamespace(name);
   });
   const all = { 'image policies': policies, secrets, 'config maps': configMaps, namespaces: labels };
-  const waitingFor = () => Object.entries(all).flatMap(([what, one]) => (one.hasSynced() ? [] : [what]));
+  let areCompiled = false;
+  const unread = () => Object.entries(all).flatMap(([what, one]) => (one.hasSynced() ? [] : [what]));
+  // What is read is not in force at once: until then an image would look like one that no policy covers.
+  const waitingFor = () => (areCompiled ? unread() : [...unread(), 'image policies in force']);
   const builtIn = [canaryPolicy(roots)];
   const store = createPolicyStore({
     ...{ roots, clock, builtIn, onChange: options.onPolicies },
@@ -114,8 +117,13 @@ export function keepPolicies(options: PolicyOptions): Policies {
       configMap: (name) => configMaps.get(name, namespace),
     },
   });
-  const synced = Promise.all(Object.values(all).map((one) => one.synced)).then(() => undefined);
-  void synced.then(refresh, () => undefined);
+  const synced = Promise.all(Object.values(all).map((one) => one.synced)).then(() => {
+    store.refresh();
+    areCompiled = true;
+  });
+  synced.catch((error: unknown) => {
+    if (unread().length === 0) report(error);
+  });
   const namespaceLabels = namespaceReader(
     {
       cached: (name) => labels.get(name),

@@ -61,7 +61,7 @@ describe('A folder in the OCI image layout that is written', () => {
       const fault = await faultOf(
         targetLayouts().tags(place(dirname(users.path), basename(users.path)), signal()),
       );
-      expect(fault?.message).to.include('name a layout or a new folder');
+      expect(fault.message).to.include('name a layout or a new folder');
       await users.remove();
       await writeFile(join(folder.path, 'export'), 'a file');
       expect(await faultOf(targetLayouts().tags(at, signal()))).to.include({ code: 'RegistryMisbehaved' });

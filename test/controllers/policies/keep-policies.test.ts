@@ -49,14 +49,22 @@ describe('the policies of a cluster', () => {
     cluster.put(RESOURCES.policies, policyDocument(SIGNED, 'signed'));
     cluster.put(RESOURCES.secrets, keySecret());
     const policies = open();
-    expect(policies.caches.waitingFor()).to.have.lengthOf(4);
+    expect(policies.caches.waitingFor()).to.have.lengthOf(5);
     await policies.caches.synced;
-    await until(() => changed.length > 0);
     expect(changed).to.deep.equal([['signed']]);
     expect(policies.store.states().get('signed')).to.include({ inForce: 'as written' });
     expect(policies.caches.waitingFor()).to.deep.equal([]);
     await policies.close();
     expect(bugs).to.deep.equal([]);
+  });
+
+  it('M39 are in force at the first moment at which nothing is waited for', async () => {
+    const { cluster, open } = fixture();
+    cluster.put(RESOURCES.policies, policyDocument({}, 'all'));
+    const policies = open();
+    await until(() => policies.caches.waitingFor().length === 0);
+    expect([...policies.store.states().keys()]).to.deep.equal(['all']);
+    await policies.close();
   });
 
   it('follow the Secret with their key, and show in a gauge when they do not compile', async () => {
