@@ -26,7 +26,7 @@ export interface LeaderTasks {
 /** Starts the tasks of the leader; one that breaks stops no other. */
 export function createLeaderTasks(options: Parts & { readonly replica: Replica }): LeaderTasks {
   const { settings, cluster, namespace, identity, replica, judging, telemetry, log } = options;
-  const { caches, store, builtIn, namespaceLabels } = replica.policies;
+  const { caches, store, builtIn, namespaceLabels, inForce } = replica.policies;
   const { report } = telemetry;
   const random = Math.random;
   const events = createEventRecorder({
@@ -36,7 +36,7 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
     },
   });
   const status = keepPolicyStatus({
-    ...{ cluster, writeStatus, createWorkQueue, log, clock, store, synced: caches.synced },
+    ...{ cluster, writeStatus, createWorkQueue, log, clock, store },
     policy: (name) => caches.policies.get(name),
   });
   const registration = keepRegistration({
@@ -54,7 +54,6 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
       policies: () => Promise.resolve(store.current()),
       granting: { grants: judging.grants, namespaceLabels },
     },
-    policiesKnown: caches.synced,
     recordEvent: events.record,
     meter: { images: telemetry.onPromotedImages, bytes: telemetry.onPromotedBytes },
     onReadFailure: logReadFailure(log),
@@ -72,18 +71,20 @@ export function createLeaderTasks(options: Parts & { readonly replica: Replica }
     after: TIME.after,
   });
 
-  const guarded = async (task: Promise<void>): Promise<void> => {
-    await task.catch(report);
-  };
+  const guarded = (task: Promise<void>) => task.catch(report);
   return {
     prepare: registration.prepare,
     lead: async (signal) => {
+      // Before it, what runs looks like images that no policy covers, and a promotion like one whose policy is missing.
+      const byPolicies = async ({ run }: Pick<typeof audit, 'run'>) => {
+        if (await inForce(signal)) await run(signal);
+      };
       await Promise.all([
         guarded(registration.run(signal)),
-        guarded(status.run(signal)),
+        guarded(byPolicies(status)),
         ...(settings.selfTest.enabled ? [guarded(selfTest.run(signal))] : []),
-        ...(settings.audit.enabled ? [guarded(audit.run(signal))] : []),
-        ...(settings.promotions.enabled ? [guarded(promotions.run(signal))] : []),
+        ...(settings.audit.enabled ? [guarded(byPolicies(audit))] : []),
+        ...(settings.promotions.enabled ? [guarded(byPolicies(promotions))] : []),
       ]);
     },
     onPolicies: (names) => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type {
   Change,
   Cluster,
@@ -49,6 +50,8 @@ export interface Policies {
     readonly waitingFor: () => readonly string[];
   };
   readonly store: PolicyStore;
+  /** Waits until the policies are in force; `false` when the signal comes first, or they never will be. */
+  readonly inForce: (signal: AbortSignal) => Promise<boolean>;
   /** Names of the policies that are no objects of the cluster. */
   readonly builtIn: readonly string[];
   readonly namespaceLabels: (namespace: string, signal: AbortSignal) => Promise<Fact<Labels>>;
@@ -141,6 +144,11 @@ export function keepPolicies(options: PolicyOptions): Policies {
   );
   return {
     caches: { policies, secrets, synced, waitingFor },
+    inForce: async (signal) => {
+      const ended = signal.aborted ? undefined : once(signal, 'abort');
+      await Promise.race([synced, ended]).catch(() => undefined);
+      return areCompiled && !signal.aborted;
+    },
     ...{ store, builtIn: builtIn.map(({ name }) => name), namespaceLabels, refresh },
     gauges: [stalledGauge(store)],
     close: async () => {

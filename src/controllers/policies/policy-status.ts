@@ -21,8 +21,6 @@ interface PolicyStatusOptions {
   /** The policy of this name, out of the cache. */
   readonly policy: (name: string) => PolicyObject | undefined;
   readonly store: Pick<PolicyStore, 'states'>;
-  /** Resolves when the caches were read once. */
-  readonly synced: Promise<void>;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -42,7 +40,7 @@ const SELF_TEST = 'pratique-self-test';
 
 /** Writes the status of every policy when a term begins and whenever something changes in it. */
 export function keepPolicyStatus(options: PolicyStatusOptions): PolicyStatusTasks {
-  const { cluster, writeStatus, createWorkQueue, policy, store, synced, log, clock } = options;
+  const { cluster, writeStatus, createWorkQueue, policy, store, log, clock } = options;
   let queue: WorkQueue | undefined;
   let enforced: object | undefined;
 
@@ -67,7 +65,6 @@ export function keepPolicyStatus(options: PolicyStatusOptions): PolicyStatusTask
   };
   return {
     run: async (signal) => {
-      await synced;
       queue = createWorkQueue({
         reconcile,
         concurrency: CONCURRENCY,

@@ -29,8 +29,6 @@ interface PromotionOptions
   /** The controller's own namespace. */
   readonly installation: string;
   readonly time: Time;
-  /** Resolves when the policies of the cluster are known. */
-  readonly policiesKnown: Promise<void>;
   readonly watchCollection: WatchCollection;
   readonly createWorkQueue: ControllerPorts['makeQueue'];
   readonly meter: Pick<PromotionMeter, 'images' | 'bytes'>;
@@ -90,8 +88,7 @@ export function keepPromotions(options: PromotionOptions): PromotionTasks {
       const { caches, controller } = begin();
       const close = (): void => void caches.close();
       signal.addEventListener('abort', close, { once: true });
-      // A promotion must not be reported as lacking a policy that was not read yet.
-      await Promise.all([caches.synced, options.policiesKnown]).catch(() => undefined);
+      await caches.synced.catch(() => undefined);
       term = { caches, controller };
       if (!signal.aborted) await controller.run(signal);
       term = undefined;

@@ -67,6 +67,32 @@ describe('the policies of a cluster', () => {
     await policies.close();
   });
 
+  it('M40 are in force before the term of a leader judges by them', async () => {
+    const { cluster, open } = fixture();
+    const release = cluster.hold({ verb: 'list', resource: RESOURCES.policies.plural });
+    cluster.put(RESOURCES.policies, policyDocument({}, 'all'));
+    const policies = open();
+    const term = new AbortController();
+    const ended = policies.inForce(term.signal);
+    term.abort();
+    expect(await ended).to.equal(false);
+    const next = policies.inForce(new AbortController().signal);
+    release();
+    expect(await next).to.equal(true);
+    expect([...policies.store.states().keys()]).to.deep.equal(['all']);
+    expect(await policies.inForce(term.signal)).to.equal(false);
+    await policies.close();
+  });
+
+  it('M40 never are when they are closed before they were read', async () => {
+    const { cluster, open } = fixture();
+    cluster.hold({ verb: 'list', resource: RESOURCES.policies.plural });
+    const policies = open();
+    const waiting = policies.inForce(new AbortController().signal);
+    await policies.close();
+    expect(await waiting).to.equal(false);
+  });
+
   it('follow the Secret with their key, and show in a gauge when they do not compile', async () => {
     const { cluster, changed, secrets, open } = fixture();
     cluster.put(RESOURCES.policies, policyDocument(SIGNED, 'signed'));
