@@ -110,6 +110,23 @@ describe('the CRDs at a real API server', () => {
       (spec) => (spec.require = { signatures: { from: ['release'], atLeast: 2 } }),
       'atLeast is more than the number of names in from',
     ],
+    [
+      'a subject with stars',
+      (spec) => {
+        const subject = 'https://github.com/acme/*/.github/workflows/*';
+        const keyless = { issuer: 'https://token.actions.githubusercontent.com', subject };
+        spec.authorities = [{ name: 'release', keyless }];
+      },
+      'subjectPattern',
+    ],
+    [
+      'a type of statements with a star',
+      (spec) => {
+        const predicateType = 'https://slsa.dev/provenance/*';
+        spec.require = { attestations: [{ predicateType, from: ['release'] }] };
+      },
+      'leave out the version',
+    ],
   ];
 
   const globs: readonly (readonly [string, string])[] = [

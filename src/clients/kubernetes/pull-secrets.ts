@@ -146,8 +146,8 @@ const LEGACY = { type: 'kubernetes.io/dockercfg', key: '.dockercfg' } as const;
  * reason repeats nothing of what is secret.
  */
 function readPullSecret(source: string, secret: KubeObject | undefined): Reading<DockerConfigText> {
-  // It may be on its way: people apply a folder in the order of its file names.
-  if (!secret) return unreadable(source, NOT_THERE, true);
+  // Charts name secrets that nothing creates. One that is on its way is read a second later all the same.
+  if (!secret) return unreadable(source, NOT_THERE);
   const form = [CURRENT, LEGACY].find(({ type }) => type === secret.type);
   if (!form) return unreadable(source, `is neither of type ${CURRENT.type} nor ${LEGACY.type}`);
   const value = objectOf(secret.data)[form.key];

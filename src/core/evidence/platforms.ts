@@ -1,21 +1,19 @@
 import pLimit from 'p-limit';
 import { isIndexType, isManifestType, unknown } from '../model/index.ts';
 import type { Descriptor, Digest, Manifest, Platform, Unknown } from '../model/index.ts';
-import { BUILDKIT_KIND, BUILDKIT_SUBJECT } from './signature-layers.ts';
+import { BUILDKIT_SUBJECT } from './signature-layers.ts';
 
-const STATEMENTS = 'attestation-manifest';
 /** What BuildKit writes for the operating system and for the architecture of its statements. No node has either. */
 const NOWHERE = 'unknown';
 const IN_TOTO = 'application/vnd.in-toto+json';
 
 /**
- * Whether a child of an index is no platform, but statements about one. The mark alone is a claim that anyone can write: runtimes do
- * not read it. They choose by platform, and a child without one by its config (containerd) or where nothing else fits (CRI-O). So
- * only a marked image manifest whose platform no node can have counts as statements.
+ * Whether a child of an index is no platform, but statements about one. The mark of BuildKit is a claim that anyone can write, and that
+ * tools lose which write an index anew: runtimes do not read it. They choose by platform, and a child without one by its config
+ * (containerd) or where nothing else fits (CRI-O). So an image manifest whose platform no node can have counts as statements, and no other.
  */
-export function isStatements({ annotations, platform, mediaType }: Descriptor): boolean {
-  if (annotations[BUILDKIT_KIND] !== STATEMENTS || !isManifestType(mediaType) || isIndexType(mediaType))
-    return false;
+export function isStatements({ platform, mediaType }: Descriptor): boolean {
+  if (!isManifestType(mediaType) || isIndexType(mediaType)) return false;
   return platform?.os === NOWHERE && platform.architecture === NOWHERE;
 }
 

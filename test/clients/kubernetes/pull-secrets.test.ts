@@ -126,9 +126,9 @@ describe('kubernetes: pull secrets', () => {
     });
   }
 
-  it('list a Secret that does not exist as one that may be created soon', async () => {
+  it('list a Secret that does not exist, which trying again does not create', async () => {
     const { unreadable } = await openFixture().read(['gone']);
-    expect(unreadable).to.deep.equal([['Secret acme/gone', true]]);
+    expect(unreadable).to.deep.equal([['Secret acme/gone', false]]);
   });
 
   it('a service account that does not exist (yet) names none', async () => {

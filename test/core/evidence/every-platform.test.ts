@@ -91,6 +91,7 @@ describe('a policy that requires signatures of every platform', () => {
   for (const [what, child] of [
     ['a signed image in a nested index', nested(list(image('b', true), { platform: AMD64 }))],
     ['statements as BuildKit writes them', list(image('statements'), { annotations, platform: NOWHERE })],
+    ['what no node can run, without a mark', list(image('unmarked'), { platform: NOWHERE })],
   ] as const)
     it(`admits ${what}`, async () => {
       expect(await judged(child)).to.equal('allow');

@@ -57,6 +57,18 @@ describe('authorities, refused', () => {
     ],
     ['an unknown claim', keyless({ claims: { actor: 'x' } }), `${at}.keyless.claims`],
     ['an empty claim', keyless({ claims: { buildTrigger: '' } }), `${at}.keyless.claims.buildTrigger`],
+    ['a star in the issuer', keyless({ issuer: 'https://*.example.com' }), `${at}.keyless.issuer`],
+    [
+      'a star in the subject',
+      keyless({ subject: 'https://github.com/acme/*/.github/workflows/*' }),
+      `${at}.keyless.subject`,
+    ],
+    ['a star in an address', keyless({ subject: '*@acme.example' }), `${at}.keyless.subject`],
+    [
+      'a star in a claim',
+      keyless({ claims: { sourceRepositoryRef: 'refs/tags/v*' } }),
+      `${at}.keyless.claims.sourceRepositoryRef`,
+    ],
     ['a root of no kind', keyless({}, { trustRoot: {} }), `${at}.trustRoot`],
     [
       'a missing root',
@@ -89,6 +101,11 @@ describe('authorities, refused', () => {
       `${where} tlogs[0].logId is missing`,
       `${where} is no trust root (Secret root/json, {})`,
     ]);
+  });
+
+  it('a star in the subject, with the field that takes patterns', () => {
+    const [text = ''] = problems([keyless({ subject: 'https://github.com/acme/*' })]);
+    expect(text).to.contain('has no "*"').and.to.contain('subjectPattern');
   });
 
   it('a private key is not repeated in the message', () => {

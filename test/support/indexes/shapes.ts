@@ -150,6 +150,14 @@ export const ODD_INDEXES: readonly Shape[] = [
     children: [image('evil', AMD64), image('statements', NOWHERE, { platform: NOWHERE, annotations: MARK })],
   },
   {
+    title: 'a child without a mark that runs nowhere, whatever its config says',
+    children: [
+      image('evil', AMD64),
+      image('unmarked', NOWHERE),
+      image('disguised', AMD64, { platform: NOWHERE }),
+    ],
+  },
+  {
     title: 'one platform in two spellings',
     children: [image('clean', AMD64), image('evil', AMD64, { platform: linux('amd64', 'v1') })],
     isRefused: true,

@@ -42,7 +42,8 @@ export function nearMiss(
   const names = (wanted: 'platform' | 'index') =>
     good.flatMap(({ kind, name }) => (kind === wanted ? [name] : [])).join(', ');
   const [platforms, indexes] = [names('platform'), names('index')];
-  if (platforms !== '') return `; ${platforms} in this index is ${what}, the index itself is not`;
+  const be = platforms.includes(', ') ? 'are' : 'is';
+  if (platforms !== '') return `; ${platforms} in this index ${be} ${what}, the index itself is not`;
   return indexes === '' ? '' : `; the index ${indexes} that lists it is ${what}, this image itself is not`;
 }
 

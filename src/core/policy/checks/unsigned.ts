@@ -15,13 +15,16 @@ export const unsigned: Check = (given) => {
   const { signatures } = policy;
   if (!signatures) return undefined;
   if (evidence.manifest.state === 'absent') return notThere(given);
-  const lack = lacking(evidence.signatures, signatures) ?? lackingOfChildren(evidence, signatures);
+  const own = lacking(evidence.signatures, signatures);
+  const lack = own ?? lackingOfChildren(evidence, signatures);
   if (lack === undefined) return undefined;
   if (typeof lack !== 'string') return doubt(given, lack);
-  const near = nearMiss(evidence.near, (signed) => lacking(signed, signatures) === undefined, 'signed');
+  const isGood = (signed: Evidence['signatures']): boolean => lacking(signed, signatures) === undefined;
+  const near = own === undefined ? '' : nearMiss(evidence.near, isGood, 'signed');
   const missing = signatures.from.filter((one) => !signersIn(evidence.signatures, signatures).includes(one));
   const names = nameAuthorities(missing.length > 0 ? missing : signatures.from);
-  return refused(policy, 'Unsigned', `${lack}${near}`, `have ${names} sign this digest`);
+  const what = own === undefined ? 'each platform of this index' : 'this digest';
+  return refused(policy, 'Unsigned', `${lack}${near}`, `have ${names} sign ${what}`);
 };
 
 /** The authorities of which a signature counts. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CLAIM_NAMES } from '../../model/index.ts';
-import { exactlyOne, keyIn, name, text } from './parts.ts';
+import { exact, exactlyOne, keyIn, name, text } from './parts.ts';
 
 /** Where keys and trust roots of an authority lie: both kinds of object, in one namespace. */
 const places = (namespace: string) => ({
@@ -15,16 +15,18 @@ const keyOf = (namespace: string) => {
 };
 
 const claims = z.strictObject(
-  Object.fromEntries(CLAIM_NAMES.map((claim) => [claim, text(1024).optional()] as const)) as Record<
-    (typeof CLAIM_NAMES)[number],
-    z.ZodOptional<z.ZodString>
-  >,
+  Object.fromEntries(
+    CLAIM_NAMES.map((claim) => [claim, exact(1024, 'write the whole value').optional()] as const),
+  ) as Record<(typeof CLAIM_NAMES)[number], z.ZodOptional<z.ZodString>>,
 );
 
 const keyless = exactlyOne(
   z.strictObject({
-    issuer: text(1024).describe('The OpenID issuer of the signer, exactly.'),
-    subject: text(1024)
+    issuer: exact(1024, 'write the whole issuer').describe('The OpenID issuer of the signer, exactly.'),
+    subject: exact(
+      1024,
+      String.raw`write a pattern in subjectPattern, e.g. ^https://github\.com/acme/[^/]+/.*$`,
+    )
       .optional()
       .describe('The signer (a URI or e-mail address of the certificate), exactly.'),
     subjectPattern: z

@@ -21,6 +21,13 @@ export function exactlyOne<T extends z.ZodObject>(object: T, fields: readonly (k
 }
 
 export const text = (max: number) => z.string().min(1).max(max);
+/** A text that is compared whole: a `*` in it would match nothing, silently. A rule for zod and for the API server. */
+export const exact = (max: number, instead: string) => {
+  const message = `is compared as it is, and has no "*": ${instead}`;
+  return text(max)
+    .refine((value) => !value.includes('*'), message)
+    .meta(rule("!self.contains('*')", message));
+};
 export const list = <T extends z.ZodType>(element: T, max: number) => z.array(element).max(max);
 
 export const name = text(63);

@@ -1,6 +1,16 @@
 import * as z from 'zod';
 import { glob } from './image-glob.ts';
-import { annotationKey, artifactType, duration, list, names, QUARANTINE_KEY, rule, text } from './parts.ts';
+import {
+  annotationKey,
+  artifactType,
+  duration,
+  exact,
+  list,
+  names,
+  QUARANTINE_KEY,
+  rule,
+  text,
+} from './parts.ts';
 
 const signatures = z
   .strictObject({
@@ -77,7 +87,7 @@ const condition = z.strictObject({
 });
 
 const attestation = z.strictObject({
-  predicateType: text(512).describe(
+  predicateType: exact(512, 'leave out the version for any version of the type').describe(
     'What kind of statement must be there, e.g. `https://slsa.dev/provenance/v1`: exactly this type or, where it names no version, any version of it (`https://spdx.dev/Document` is also `https://spdx.dev/Document/v2.3`).',
   ),
   from: names.min(1, 'needs at least one authority').describe('Authorities whose statements count.'),
@@ -107,7 +117,7 @@ export const unjudgedFields = {
 
 /** A finding that is accepted. */
 export const exceptionSchema = z.strictObject({
-  id: text(128).describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
+  id: exact(128, 'name each finding').describe('Identifier of the vulnerability, e.g. CVE-2026-0001.'),
   until: z.string().max(32).optional().describe('Last day (UTC) or moment it holds; absent = for good.'),
   reason: text(512),
   images: list(glob, 16).optional().describe('Globs of images it is for; absent = all.'),

@@ -13,7 +13,8 @@ export const WHY_LEFT_OUT = {
   Reserved: 'it belongs to another image, to a backup or to the books',
   NotSelected: 'no range or pattern selects it',
   TooYoung: 'it is younger than tags.minAge, or was seen now for the first time',
-  AgeUnknown: 'it does not say when it was made, or gives a date that build tools write into every image',
+  AgeUnknown:
+    'it does not say when it was made, or gives a date to come or one that build tools always write',
   NotNewest: 'others are newer, and tags.newest takes no more',
 } as const;
 
@@ -116,10 +117,12 @@ function whyByAge(
 ): 'AgeUnknown' | 'TooYoung' | undefined {
   const rule = ageRule(minAge);
   const isCompared = newest?.by === 'Created' && !explicit.includes(tag);
-  if (!created && (isCompared || rule?.by === 'Claimed')) return 'AgeUnknown';
+  if (isCompared ? !isPast(created, now) : !created && rule?.by === 'Claimed') return 'AgeUnknown';
   return !rule || isOld(rule, rule.by === 'Claimed' ? created : seen, now) ? undefined : 'TooYoung';
 }
 
+/** What claims to be made later than now would be the newest for good. */
+const isPast = (made: Date | undefined, now: Date): boolean => made !== undefined && made <= now;
 /** What was never seen is young. */
 function isOld({ duration }: { readonly duration: string }, since: Date | undefined, now: Date): boolean {
   return since !== undefined && now.getTime() - since.getTime() >= durationMs(duration);

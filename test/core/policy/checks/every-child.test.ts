@@ -31,12 +31,13 @@ function verdict(
   children: Evidence['children'],
   platforms = 'EveryChild',
   signatures: Evidence['signatures'] = good,
+  near: Evidence['near'] = [],
 ) {
   const policy = policyOf({
     authorities: [authority('ci', key)],
     require: { signatures: { from: ['ci'], platforms } },
   });
-  return verdictOf([policy], { evidence: evidenceOf({ signatures, children }) });
+  return verdictOf([policy], { evidence: evidenceOf({ signatures, children, near }) });
 }
 
 describe('platforms: EveryChild', () => {
@@ -73,5 +74,16 @@ describe('platforms: EveryChild', () => {
     const text = (platform: string) => verdict(found([child(platform, ABSENT)])).findings[0]?.found;
     expect(text('linux/arm64')).to.equal('linux/arm64: no signature by authority "ci"; none found');
     expect(text('')).to.match(/^sha256:[0-9a-f]{12}: no signature by authority "ci"/);
+  });
+
+  it('the refusal does not say that a signed index is not signed, and asks for the platforms', () => {
+    const near = [{ kind: 'platform', name: 'linux/amd64', signatures: good } as const];
+    const children = found([child('linux/amd64', good), child('linux/arm64', ABSENT)]);
+    const [finding] = verdict(children, 'EveryChild', good, near).findings;
+    expect(finding?.found).to.equal('linux/arm64: no signature by authority "ci"; none found');
+    expect(finding?.next).to.equal('have authority "ci" sign each platform of this index');
+    const [own] = verdict(children, 'EveryChild', ABSENT, near).findings;
+    expect(own?.found).to.contain('linux/amd64 in this index is signed, the index itself is not');
+    expect(own?.next).to.equal('have authority "ci" sign this digest');
   });
 });

@@ -125,11 +125,12 @@ describe('unsigned', () => {
         near('platform', 'linux/amd64', provenBy(a)),
         near('platform', 'linux/arm64', provenBy(stranger)),
         { kind: 'platform', name: 'linux/arm', signatures: UNKNOWN_FACT } as const,
+        near('platform', 'linux/s390x', provenBy(a)),
       ],
     };
     expect(judge([], undefined, facts)).to.equal('deny Unsigned');
     expect(foundText([], undefined, facts)).to.equal(
-      'no signature by authority "release" or "ci"; none found; linux/amd64 in this index is signed, the index itself is not',
+      'no signature by authority "release" or "ci"; none found; linux/amd64, linux/s390x in this index are signed, the index itself is not',
     );
   });
 

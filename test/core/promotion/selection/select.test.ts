@@ -147,10 +147,10 @@ describe('tags selected by age', () => {
     ],
     [
       'the youngest',
-      { '1.9.0': 1, '1.10.0': 9, '1.8.0': 0, latest: undefined },
+      { '1.9.0': 1, '1.10.0': 9, '1.8.0': 0, latest: undefined, next: -1 },
       { include: ['.'], newest: { count: 2, by: 'Created' } },
       '1.9.0 1.8.0',
-      '1.10.0 NotNewest, latest AgeUnknown',
+      '1.10.0 NotNewest, latest AgeUnknown, next AgeUnknown',
     ],
     [
       'those old enough to the millisecond',
