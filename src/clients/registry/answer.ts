@@ -150,8 +150,11 @@ async function refusalIn(call: Call, answer: Answer) {
  * and for too many images, others 500 without room on their disk.
  */
 const SAID: readonly (readonly [RegExp, string])[] = [
-  [/quota|too_?many_(?:images|tags)|exceed[^"]{0,200}(?:upper )?limit/i, 'a quota there is used up'],
-  [/no space left/i, 'it has no room left'],
+  [
+    /quota|too_?many_(?:images|tags)|exceed[^"]{0,200}(?:upper )?limit|(?:storage|space|plan)[^"]{0,40} limit/i,
+    'a quota there is used up',
+  ],
+  [/no space left|disk (?:is )?full|insufficient (?:storage|disk|space)/i, 'it has no room left'],
   [/immutable/i, 'the tag is immutable, and has another digest already'],
 ];
 
@@ -162,9 +165,11 @@ const MEANINGS: Readonly<Record<number, readonly [ReasonCode, string]>> = {
     'RegistryDenied',
     'it has no such repository, or hides it from this login; some registries want it to be made first',
   ],
+  402: ['RegistryDenied', 'it wants to be paid for this'],
   405: ['RegistryDenied', 'it does not let itself be changed'],
   409: ['RegistryDenied', 'it does not let this be replaced'],
   412: ['RegistryDenied', 'a rule of its own is against it'],
+  408: ['RegistryUnavailable', 'it did not get the whole request in time'],
   413: ['LimitExceeded', 'it takes nothing this large'],
   429: ['RegistryRateLimited', 'it asks to slow down'],
   507: ['RegistryUnavailable', 'it has no room left'],
@@ -185,7 +190,8 @@ export async function faultOfRefusal(call: Call, answer: Answer): Promise<Fault>
   } = await refusalIn(call, answer);
   const other = status >= 500 ? 'RegistryUnavailable' : 'RegistryMisbehaved';
   const [code, meaning] = MEANINGS[status] ?? [other, 'it does not take this'];
-  const said = SAID.find(([words]) => words.test(text))?.[1] ?? meaning;
+  // "Rate limit exceeded" is no quota.
+  const said = status === 429 ? meaning : (SAID.find(([words]) => words.test(text))?.[1] ?? meaning);
   const isKept = KEPT_STATUS.has(status) || (status !== 401 && KEPT.test(text));
   return fault(call, code, `${url.host} answered ${status}${ownCode && ` ${ownCode}`}: ${said}`, { isKept });
 }

@@ -97,8 +97,10 @@ describe('pushing a manifest', () => {
 
   for (const [status, code] of [
     [400, 'RegistryMisbehaved'],
+    [402, 'RegistryDenied'],
     [403, 'RegistryDenied'],
     [405, 'RegistryDenied'],
+    [408, 'RegistryUnavailable'],
     [409, 'RegistryDenied'],
     [412, 'RegistryDenied'],
     [413, 'LimitExceeded'],

@@ -24,6 +24,15 @@ const ROWS: readonly (readonly [string, (request: RegistryRequest) => boolean, R
   ['a quota of Harbor for a blob', blob, error(403, 'DENIED', HARBOR), 'RegistryDenied', QUOTA],
   ['a quota of Harbor for a manifest', manifest, error(403, 'DENIED', HARBOR), 'RegistryDenied', QUOTA],
   ['the limit of images of ECR', manifest, error(400, 'TOO_MANY_IMAGES', 'x'), 'RegistryMisbehaved', QUOTA],
+  [
+    'a limit of storage',
+    manifest,
+    error(403, 'DENIED', 'You have reached the storage limit of 2 MiB'),
+    'RegistryDenied',
+    QUOTA,
+  ],
+  ['402', blob, { status: 402, headers: {}, body: '' }, 'RegistryDenied', 'wants to be paid'],
+  ['a disk without room', blob, error(500, 'UNKNOWN', 'the disk is full'), 'RegistryUnavailable', ROOM],
   ['507', blob, { status: 507, headers: {}, body: '' }, 'RegistryUnavailable', ROOM],
   ['a full disk', blob, error(500, 'UNKNOWN', 'write: no space left on device'), 'RegistryUnavailable', ROOM],
   [
