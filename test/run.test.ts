@@ -50,6 +50,15 @@ describe('the run of the unit tests', () => {
       expect(text).to.not.contain('passing.test.ts');
     });
 
+  it('fails a test during which a rejection is handled by no code, in the second file of a process, too', async () => {
+    const rejecting = `it('rejects', (done) => { void Promise.reject(new Error('unheard')); setTimeout(done, 50); });`;
+    for (const name of ['again', 'and-again'])
+      await writeFile(join(folder, 'test', `${name}.test.ts`), rejecting);
+    const { code, text } = await runWith(rejecting);
+    expect(code).to.equal(3);
+    expect(text.match(/Error: unheard/g)).to.have.lengthOf(3);
+  });
+
   it('fails where an error comes after the last test of a file', async () => {
     const late = `describe('late', () => { it('passes', () => { setTimeout(() => { throw new Error('late'); }, 5); }); });`;
     // It waits for the error: a process whose files have all ended is ended, too.

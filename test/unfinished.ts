@@ -15,7 +15,16 @@ process.on('uncaughtExceptionMonitor', (error) => {
   if (process.listenerCount('uncaughtException') === 0) note(`late ${error.stack ?? error.message}`);
 });
 
+const failed = (reason: unknown): never => {
+  throw reason instanceof Error ? reason : new Error(`unhandled rejection: ${String(reason)}`);
+};
+
 export const mochaHooks = {
+  // Mocha passes rejections on to other listeners, of which there is none: what is thrown in one fails the test that runs. It removes
+  // them all after each file of a process of its own.
+  beforeAll(): void {
+    process.on('unhandledRejection', failed);
+  },
   afterAll(this: { readonly test?: { readonly parent?: Suite } }): void {
     const files = new Set(this.test?.parent?.suites.map(({ file }) => file ?? ''));
     for (const file of files) note(`ended ${relative(process.cwd(), file)}`);

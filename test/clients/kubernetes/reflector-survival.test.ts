@@ -160,11 +160,12 @@ describe('a collection in memory survives', () => {
     expect([on.changes.length, reported, on.watches()]).to.deep.equal([2, 2, 1]);
   });
 
+  const select = ({ data }: KubeObject): Data => {
+    if ((data as Data).value === 'bad') throw new Error('cannot');
+    return data as Data;
+  };
+
   it('an object that cannot be selected: its last state stays, and the other objects are updated', async () => {
-    const select = ({ data }: KubeObject): Data => {
-      if ((data as Data).value === 'bad') throw new Error('cannot');
-      return data as Data;
-    };
     await on.start({ select });
     on.put('web', '1');
     await on.has('web', '1');
@@ -173,5 +174,30 @@ describe('a collection in memory survives', () => {
     await on.has('other', '1');
     expect(on.value('web')).to.equal('1');
     expect(on.troubles).to.have.length(1);
+  });
+
+  it('A12 an object that was deleted while no watch ran: nothing of it stays for one of its name that cannot be selected', async () => {
+    on.put('web', '1');
+    await on.start({ select });
+    on.server.intercept((request) =>
+      isWatch(request) || isList(request) ? refusal(410, 'Gone') : undefined,
+    );
+    on.server.twin.endWatches();
+    await eventually('that no watch runs', () => on.troubles.length > 0);
+    await on.remove('web');
+    on.put('web', 'bad');
+    on.server.intercept(undefined);
+    await on.has('web', undefined);
+    expect(on.changes.at(-1)).to.deep.include({ type: 'removed', name: 'web', previous: { value: '1' } });
+  });
+
+  it('A12 another object of a name, the first that a watch reports: it takes nothing from the one before', async () => {
+    on.put('web', '1');
+    await on.start({ select });
+    const metadata = { name: 'web', namespace: 'acme', uid: 'another', resourceVersion: '9'.repeat(12) };
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { value: 'bad' } };
+    on.server.writeToWatches(`${JSON.stringify({ type: 'MODIFIED', object })}\n`);
+    await on.has('web', undefined);
+    expect(on.changes.at(-1)).to.deep.include({ type: 'removed', name: 'web', previous: { value: '1' } });
   });
 });

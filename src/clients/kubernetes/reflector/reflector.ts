@@ -205,18 +205,22 @@ export function watchCollection<T>(options: ReflectorOptions<T>): Reflector<T> {
     if (seen !== undefined && !isOlder(seen, version)) version = newest = seen;
     if (event.type === 'bookmark') return;
     const entry = event.type === 'deleted' ? undefined : entryOf(event.object);
-    const change = event.type === 'deleted' ? store.remove(event.object) : entry && store.set(entry);
+    const change = entry ? store.set(entry) : store.remove(event.object);
     if (change !== undefined) notify(change);
   }
 
-  /** What is kept of an object: what was kept of it before when `select` fails, so that one object does not stop the rest. */
+  /**
+   * What is kept of an object: what was kept of it before when `select` fails, so that one object does not stop the rest. Nothing
+   * when another object had that name before.
+   */
   function entryOf(object: KubeObject): Entry<T> | undefined {
     const { name, namespace, uid, resourceVersion } = object.metadata;
     try {
       return { name, namespace, uid, resourceVersion, value: select(object) };
     } catch (error) {
       report(error);
-      return store.entries.get(keyOf(name, namespace));
+      const kept = store.entries.get(keyOf(name, namespace));
+      return kept?.uid === uid ? kept : undefined;
     }
   }
 
