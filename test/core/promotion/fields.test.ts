@@ -80,6 +80,10 @@ const PROMOTION: Rows = {
     beside: { 'attachments.carry': 'Listed' },
   },
   'attachments.lifecycle': flag,
+  'attachments.from': {
+    takes: ['registry.example.com:5000/acme/attestations'],
+    refuses: ['', 'registry.example.com/a:1', 'oci:./folder', long(256)],
+  },
   'attachments.late': flag,
   targetTag: {
     takes: ['{tag}', 'v{version}', '{tag}-acme', 'acme_{tag}.1'],

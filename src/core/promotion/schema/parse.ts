@@ -1,4 +1,4 @@
-import { failed, parsed, parseRepository, parseWith, problem } from '../../model/index.ts';
+import { failed, isFolder, parsed, parseRepository, parseWith, problem } from '../../model/index.ts';
 import type { Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, compileExceptions, parseTime, type TrustRoots } from '../../policy/index.ts';
 import { parseSchedule } from '../schedule.ts';
@@ -42,6 +42,7 @@ function specProblems(spec: ImagePromotionSpec, path: string): readonly Problem[
   const schedule = parseSchedule(spec.schedule ?? '@daily', spec.timeZone);
   const problems = [
     ...placeProblems(spec),
+    ...attachmentProblems(spec),
     ...(filter.ok ? [] : under('tags', filter.problems)),
     ...(schedule.ok ? [] : schedule.problems),
     ...(spec.promote?.scan ? under('promote.scan', scanProblems(spec.promote.scan)) : []),
@@ -62,6 +63,20 @@ function placeProblems(spec: ImagePromotionSpec): readonly Problem[] {
   if (!from) return failed([compileRoutes(spec)]).problems;
   if (from.value !== to.value) return [];
   return [{ path: 'target.repository', message: 'is the same repository as that of the source' }];
+}
+
+/** Attachments lie in one repository besides that of the source, which a folder and many repositories are not. */
+function attachmentProblems({
+  source,
+  attachments: { from, carry },
+}: ImagePromotionSpec): readonly Problem[] {
+  if (from === undefined) return [];
+  const path = 'attachments.from';
+  const read = repositoryAt(path, from);
+  if (!read.ok) return read.problems;
+  if (isFolder({ registry: from })) return [{ path, message: 'is a folder; name a repository' }];
+  if (carry === 'None') return [{ path, message: 'is not used with carry None' }];
+  return source.repository === undefined ? [{ path, message: 'goes with source.repository' }] : [];
 }
 
 function repositoryAt(path: string, text: string): Parsed<string> {

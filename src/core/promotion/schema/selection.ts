@@ -35,7 +35,7 @@ export const tagsSchema = z
         by: choice(
           ['Semver', 'Created'],
           'Semver',
-          'Semver: the highest versions. Created: by the creation time that the image claims, where it is not before March 2013.',
+          'Semver: the highest versions. Created: by the creation time that the image claims, where it is neither before March 2013 nor later than now.',
         ),
       })
       .optional()
@@ -174,6 +174,14 @@ export const attachmentsSchema = z
       false,
       'Whether lifecycle marks are copied: usually they are about the repository, not about the image.',
     ),
+    from: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe(
+        'Another repository that is read for what belongs to the images of the source, by their digests, such as the one in which a publisher keeps attestations: host and repository. It is read with the logins of the source.',
+      ),
     late: flag(
       false,
       'Whether each run looks again at images that have arrived, and brings what was attached to them since. It asks both sides about everything that belongs to them.',

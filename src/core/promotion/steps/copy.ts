@@ -1,8 +1,10 @@
-import type { Descriptor, ImageRef, PinnedRef } from '../../model/index.ts';
+import { parseReference, pin } from '../../model/index.ts';
+import type { Descriptor, Digest, ImageRef, PinnedRef } from '../../model/index.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type Gathered } from '../graph/gather.ts';
-import { leftLayers, type Graph } from '../graph/graph.ts';
+import { blobsOf, leftLayers, type Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
+import { isReservedTag } from '../selection/reserved-tags.ts';
 import { alsoLeft, blocked, step } from './step.ts';
 import type { Step, StepParts, TagSeen } from './step.ts';
 import { isRecent, seeTag } from './tag.ts';
@@ -31,7 +33,8 @@ interface CopyOrder {
 }
 
 /** Gathers the image with all that belongs to it, and brings it to the target, all but the tag. */
-export function copyStep(parts: StepParts, { before, tagIsNext }: CopyOrder): Step {
+export function copyStep(given: StepParts, { before, tagIsNext }: CopyOrder): Step {
+  const parts = { ...given, ...withAttachments(given) };
   const { source, target, progress } = parts;
   return step('copy', async ({ image, to, targetIsNew: isNew, planned }, learned, signal) => {
     const { tag } = planned;
@@ -69,6 +72,50 @@ export function copyStep(parts: StepParts, { before, tagIsNext }: CopyOrder): St
     if (elsewhere !== undefined) left.push(`${elsewhere}, and not copied: foreignLayers: Copy brings them`);
     return { status: 'succeeded', learned: { graph, moved, tagSeen, ...alsoLeft(learned, left) } };
   });
+}
+
+/**
+ * The source together with the other repository that holds attachments: what is listed in either is listed, and what is listed there is
+ * read there. Cosign's tags are tried in both, one by one. What cannot be read there is as little known as what cannot be read here.
+ */
+function withAttachments({ spec, source, sourceTags }: StepParts): Pick<StepParts, 'source' | 'sourceTags'> {
+  const read = parseReference(spec.attachments.from ?? '');
+  if (!read.ok) return { source, sourceTags };
+  const there = { registry: read.value.registry, repository: read.value.repository };
+  /** Digests of what lies there: what is listed, and what that holds. */
+  const known = new Set<Digest>();
+  const placesOf = ({
+    tag = '',
+    digest,
+    ...here
+  }: ImageRef): readonly Pick<ImageRef, 'registry' | 'repository'>[] => {
+    if (digest === undefined) return isReservedTag(tag) ? [here, there] : [here];
+    return known.has(digest) ? [there, here] : [here];
+  };
+  const content: typeof source.content = async (ref, ...rest) => {
+    for (const place of placesOf(ref)) {
+      const found = await source.content({ ...ref, ...place }, ...rest);
+      if (!found) continue;
+      if (place === there)
+        for (const { digest } of [...found.manifest.manifests, ...blobsOf([found])]) known.add(digest);
+      return found;
+    }
+    return undefined;
+  };
+  const inBoth = async (image: PinnedRef, list: (of: PinnedRef) => Promise<readonly Descriptor[]>) => {
+    const [here, others] = await Promise.all([list(image), list(pin(there, image.digest))]);
+    for (const { digest } of others) known.add(digest);
+    return [...here, ...others];
+  };
+  const both: typeof source = {
+    ...source,
+    content,
+    referrers: (image, ...rest) => inBoth(image, (of) => source.referrers(of, ...rest)),
+    fallbackReferrers: (image, ...rest) => inBoth(image, (of) => source.fallbackReferrers(of, ...rest)),
+    openBlob: (place, blob, ...rest) =>
+      source.openBlob(known.has(blob.digest) ? there : place, blob, ...rest),
+  };
+  return { source: both, sourceTags: () => Promise.resolve(undefined) };
 }
 
 /** Names layers of an image that lie outside of its registry; `undefined` where there are none. */

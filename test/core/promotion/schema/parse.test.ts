@@ -73,6 +73,11 @@ describe('ImagePromotion, read', () => {
     ],
     ['no way to select', { tags: { exclude: ['a'], minAge: '1h' } }, ['spec.tags']],
     ['Listed without types', { attachments: { carry: 'Listed' } }, ['spec.attachments']],
+    [
+      'another repository for attachments with None',
+      { attachments: { carry: 'None', from: 'a.io/b' } },
+      ['spec.attachments.from'],
+    ],
     ['types without Listed', { attachments: { artifactTypes: ['a/b'] } }, ['spec.attachments']],
     ['a report without authorities', scan({ from: 'Report' }), ['spec.promote.scan']],
     ['authorities without report', scan({ authorities: [{ name: 'a', keyless }] }), ['spec.promote.scan']],
