@@ -75,11 +75,11 @@ function flagEach(
   { target, to, startedAt }: Pick<StepParts, 'target' | 'to' | 'startedAt'>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  return markEach(nodes, async (about) => {
-    if (await isFlagged(pin(to, about.digest), target, signal)) return false;
-    await attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal);
-    return true;
-  });
+  return markEach(
+    nodes,
+    (about) => isFlagged(pin(to, about.digest), target, signal),
+    (about) => attach({ target, to, about }, quarantineFlag(subjectOf(about), startedAt), signal),
+  );
 }
 
 /** What was copied, or what lies at the target where nothing had to be; `undefined` = it is gone there. */

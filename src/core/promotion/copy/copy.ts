@@ -16,6 +16,8 @@ export interface CopyRequest {
   readonly to: ImageRef;
   /** Whether the target repository is known to hold no manifest yet: then only cosign's tags are looked for there. */
   readonly targetIsNew: boolean;
+  /** Whether the target has a manifest, where it was asked just before; it is not asked again. */
+  readonly found?: ReadonlyMap<Digest, boolean>;
   /** Blobs and manifests on their way at the same time; {@link COPY_AT_ONCE} when not given. */
   readonly concurrency?: number;
   /** What has to be done before the first manifest is pushed; blobs are brought meanwhile. */
@@ -186,7 +188,7 @@ async function planCopy(request: CopyRequest, ask: Start, signal: AbortSignal) {
  * counts as there when it is listed: one that lies there unlisted is pushed again, and listed by that.
  */
 async function missingAt(
-  { graph, target, to }: CopyRequest,
+  { graph, target, to, found }: CopyRequest,
   ask: Start,
   signal: AbortSignal,
 ): Promise<ReadonlySet<Digest>> {
@@ -198,7 +200,8 @@ async function missingAt(
   const look = async (digest: Digest, known?: boolean): Promise<void> => {
     if (looked.has(digest)) return;
     looked.add(digest);
-    const there = known ?? (await ask(() => target.tagDigest(pin(to, digest), signal))) !== undefined;
+    const asked = known ?? found?.get(digest);
+    const there = asked ?? (await ask(() => target.tagDigest(pin(to, digest), signal))) !== undefined;
     if (!there) missing.add(digest);
     const children = contents.get(digest)?.manifest.manifests ?? [];
     await Promise.all([
@@ -290,9 +293,7 @@ function partsOf({ root, manifests }: Graph): readonly Digest[] {
 function explain(to: ImageRef, counts: AttachmentCounts, absent: readonly Digest[]): string {
   const { found, carried, leftByRule } = counts;
   const numbers = `attachments: found ${String(found)}, carried ${String(carried)}, left by rule ${String(leftByRule)}`;
-  const first =
-    absent[0] === undefined
-      ? ''
-      : `; ${String(absent.length)} manifests or blobs are missing, first ${absent[0]}`;
-  return `${formatReference(to)}: ${numbers}${first}`;
+  const [first] = absent;
+  const gone = first ? `; ${String(absent.length)} manifests or blobs are missing, first ${first}` : '';
+  return `${formatReference(to)}: ${numbers}${gone}`;
 }

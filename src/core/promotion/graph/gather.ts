@@ -8,13 +8,11 @@ import type { Attachment, Graph, TaggedManifest } from './graph.ts';
 import type { ImagePromotionSpec } from '../schema.ts';
 import { keptRoot, type KeptPlatforms, type RootRequest } from './platforms.ts';
 import { createBudget, DEFAULT_GRAPH_LIMITS, walk } from './walk.ts';
-import type { GraphLimits, ListTags, Seen, TaggedFound } from './walk.ts';
+import type { GraphLimits, Seen, TaggedFound, WalkRequest } from './walk.ts';
 
 /** What to gather. */
-export interface GatherRequest extends RootRequest, CarryRules {
+export interface GatherRequest extends RootRequest, CarryRules, Pick<WalkRequest, 'listTags' | 'onOpened'> {
   readonly limits?: Partial<GraphLimits>;
-  /** All tags of the source, where they are known; absent = they are read. */
-  readonly listTags?: ListTags | undefined;
   /** With `Copy` layers that lie elsewhere are carried, too; default: they are not. */
   readonly foreignLayers?: ImagePromotionSpec['foreignLayers'];
 }
@@ -29,7 +27,7 @@ export type Gathered =
  * keeps under tags. What could not be learned is a Fault and never "no attachments"; more than `limits` is `LimitExceeded`.
  */
 export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promise<Gathered> {
-  const { image, source, platforms, limits } = request;
+  const { image, source, platforms, limits, listTags, onOpened } = request;
   const refused = (reason: Reason) => ({ state: 'refused', reason }) as const;
   const notFound = (detail: string) => refused({ code: 'ImageNotFound', detail });
   return together(signal, async (inner, start): Promise<Gathered> => {
@@ -43,7 +41,7 @@ export function gatherGraph(request: GatherRequest, signal: AbortSignal): Promis
     }
     const { dropped = [], missing: missingPlatforms = [] } = kept;
     const budget = createBudget(image, { ...DEFAULT_GRAPH_LIMITS, ...limits });
-    const given = { image, source, rules: request, budget, root: kept.root, listTags: request.listTags };
+    const given = { image, source, rules: request, budget, root: kept.root, listTags, onOpened };
     const seen = await walk(given, inner, start);
     const digest = kept.root?.manifest.digest ?? image.digest;
     const root = seen.contents.get(digest);

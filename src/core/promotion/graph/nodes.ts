@@ -84,16 +84,22 @@ export function nodesAt(
 }
 
 /**
- * Marks every manifest of an image, the image itself last: if that one bears the mark, all of them do, however often the work was
- * interrupted. `mark` answers whether it had to write; so does this.
+ * Marks every manifest of an image that is not marked, the image itself last: if that one bears the mark, all of them do, however
+ * often the work was interrupted. All are looked at together. Answers whether there was one to mark.
  */
 export async function markEach(
-  [root, ...below]: readonly ImageNode[],
-  mark: (about: Manifest) => Promise<boolean>,
+  nodes: readonly ImageNode[],
+  isMarked: (about: Manifest) => Promise<boolean>,
+  mark: (about: Manifest) => Promise<unknown>,
 ): Promise<boolean> {
   const limit = pLimit(AT_ONCE);
-  const wrote = await Promise.all(below.map(({ manifest }) => limit(() => mark(manifest))));
-  return (root !== undefined && (await mark(root.manifest))) || wrote.includes(true);
+  const marked = await Promise.all(nodes.map(({ manifest }) => limit(() => isMarked(manifest))));
+  const open = nodes.filter((_, at) => marked[at] !== true);
+  const [root] = nodes;
+  const below = open.filter((node) => node !== root);
+  await Promise.all(below.map(({ manifest }) => limit(() => mark(manifest))));
+  if (root && open.includes(root)) await mark(root.manifest);
+  return open.length > 0;
 }
 
 /** Writes several things about an image at the same time. The first reason for which one of them cannot be written, in their order. */

@@ -16,6 +16,8 @@ export interface WalkRequest {
   readonly listTags?: ListTags | undefined;
   /** The root where it was read already; one of another digest than `image` is an index made smaller. */
   readonly root?: ManifestContent;
+  /** Called for every manifest as soon as it was read; must not throw. */
+  readonly onOpened?: ((content: ManifestContent) => void) | undefined;
 }
 
 /** What was found under a tag of cosign's; without content when it was not worth opening. */
@@ -45,7 +47,15 @@ const ASK_AT_ONCE = 16;
  * asked for at the same time. Each digest is entered once, so that no lie in a listing leads in a circle.
  */
 export async function walk(
-  { image, source, rules, budget, root, listTags = (until) => source.tags(image, until) }: WalkRequest,
+  {
+    image,
+    source,
+    rules,
+    budget,
+    root,
+    onOpened,
+    listTags = (until) => source.tags(image, until),
+  }: WalkRequest,
   signal: AbortSignal,
   start: Start,
 ): Promise<Seen> {
@@ -80,6 +90,7 @@ export async function walk(
     if (content === undefined) return;
     opened(content);
     seen.contents.set(digest, content);
+    onOpened?.(content);
     // A listed entry is opened when it is copied with the image, or when its listing leaves open what it is.
     const referrers = listing.filter(
       ({ artifactType = '' }) => saysNothing(artifactType) || leftBecause(artifactType, rules) === undefined,

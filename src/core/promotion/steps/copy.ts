@@ -1,12 +1,14 @@
+import pLimit from 'p-limit';
 import { parseReference, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, ImageRef, PinnedRef } from '../../model/index.ts';
+import type { Descriptor, Digest, ImageRef, ManifestContent, PinnedRef } from '../../model/index.ts';
+import { together } from '../concurrency.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
-import { gatherGraph, type Gathered } from '../graph/gather.ts';
+import { gatherGraph, type GatherRequest, type Gathered } from '../graph/gather.ts';
 import { blobsOf, leftLayers, type Graph } from '../graph/graph.ts';
 import { short } from '../plan.ts';
 import { isReservedTag } from '../selection/reserved-tags.ts';
 import { alsoLeft, blocked, step } from './step.ts';
-import type { Step, StepParts, TagSeen } from './step.ts';
+import type { ImageTask, Step, StepParts, TagSeen } from './step.ts';
 import { isRecent, seeTag } from './tag.ts';
 
 /** Gathers an image with all that belongs to it by the rules of the promotion. */
@@ -14,11 +16,57 @@ export function gatherImage(
   image: PinnedRef,
   { spec, source, sourceTags }: Pick<StepParts, 'spec' | 'source' | 'sourceTags'>,
   signal: AbortSignal,
+  onOpened?: GatherRequest['onOpened'],
 ): Promise<Gathered> {
   const { platforms, attachments, mirror, foreignLayers } = spec;
   const kind = mirror ? 'mirror' : 'promote';
   const rules = { platforms, attachments, kind, foreignLayers } as const;
-  return gatherGraph({ image, source, ...rules, listTags: sourceTags }, signal);
+  return gatherGraph({ image, source, ...rules, listTags: sourceTags, onOpened }, signal);
+}
+
+/** Manifests of one image that the target is asked for at the same time. */
+const LOOK_AT_ONCE = 16;
+
+/**
+ * Gathers an image, and asks the target for its manifests meanwhile, where it holds other images: for the image, and for the children
+ * of an index that it lacks. A copy that follows does not wait for these answers.
+ */
+function gatherAndLook(
+  { image, to, planned, targetIsNew }: ImageTask,
+  parts: StepParts,
+  signal: AbortSignal,
+) {
+  return together(signal, async (inner, start) => {
+    const found = new Map<Digest, boolean>();
+    const looks = new Map<Digest, Promise<void>>();
+    const limit = pLimit(LOOK_AT_ONCE);
+    /** Looks for a manifest, if `before` says that it is worth a request. What fails is unknown, and asked again by the copy. */
+    const look = (digest: Digest, before: Promise<boolean>): void => {
+      if (looks.has(digest)) return;
+      const answered = async (): Promise<void> => {
+        if (!(await before)) return;
+        const there = await limit(() => parts.target.tagDigest(pin(to, digest), inner));
+        found.set(digest, there !== undefined);
+      };
+      looks.set(
+        digest,
+        start(() => answered().catch(() => undefined)),
+      );
+    };
+    const onOpened = ({ manifest: { digest, manifests } }: ManifestContent): void => {
+      const isLacked = looks.get(digest)?.then(() => found.get(digest) === false);
+      if (isLacked) for (const child of manifests) look(child.digest, isLacked);
+    };
+    const isNew = targetIsNew(signal);
+    look(
+      planned.expected,
+      isNew.then((one) => !one),
+    );
+    const gathering = gatherImage(image, parts, inner, onOpened);
+    const [gathered, isNewThere] = await Promise.all([gathering, isNew]);
+    await Promise.all(looks.values());
+    return { gathered, targetIsNew: isNewThere, found };
+  });
 }
 
 /** What is written about an image before the target has any of its manifests. */
@@ -36,9 +84,10 @@ interface CopyOrder {
 export function copyStep(given: StepParts, { before, tagIsNext }: CopyOrder): Step {
   const parts = { ...given, ...withAttachments(given) };
   const { source, target, progress } = parts;
-  return step('copy', async ({ image, to, targetIsNew: isNew, planned }, learned, signal) => {
+  return step('copy', async (task, learned, signal) => {
+    const { to, planned } = task;
     const { tag } = planned;
-    const [gathered, targetIsNew] = await Promise.all([gatherImage(image, parts, signal), isNew(signal)]);
+    const { gathered, targetIsNew, found } = await gatherAndLook(task, parts, signal);
     if (gathered.state === 'refused') return blocked(gathered.reason.code, gathered.reason.detail);
     const { graph } = gathered;
     const refused = parts.spec.foreignLayers === 'Refuse' ? foreignIn(graph.foreign) : undefined;
@@ -57,7 +106,7 @@ export function copyStep(given: StepParts, { before, tagIsNext }: CopyOrder): St
     };
     const moved = await copyGraph(
       {
-        ...{ graph, source, target, to, targetIsNew, onProgress },
+        ...{ graph, source, target, to, targetIsNew, found, onProgress },
         ...(isMoved && before && { first: (until) => before(graph, to, until) }),
         ...(isMoved && tagIsNext && { beforeTag }),
       },

@@ -45,16 +45,15 @@ export function supersedeStep(
       return lineOf(member) === lineOf(own) ? member : undefined;
     };
     const mark = async ({ manifest: about }: Member, supersededBy: string): Promise<boolean> => {
-      const markOne = async (node: Manifest): Promise<boolean> => {
-        const place = { target, to, about: node };
-        if (findEndOfLife(await referrersAt(place, signal))) return false;
-        await attach(place, endOfLifeMark(subjectOf(node), { endsAt, supersededBy, at: startedAt }), signal);
-        return true;
-      };
+      const place = (node: Manifest) => ({ target, to, about: node });
+      const isMarked = async (node: Manifest): Promise<boolean> =>
+        findEndOfLife(await referrersAt(place(node), signal)) !== undefined;
+      const markOne = (node: Manifest) =>
+        attach(place(node), endOfLifeMark(subjectOf(node), { endsAt, supersededBy, at: startedAt }), signal);
       // The image itself is marked last: once it is, everything below it is, too.
-      if (findEndOfLife(await referrersAt({ target, to, about }, signal))) return false;
+      if (await isMarked(about)) return false;
       const nodes = await nodesAt(target, pin(to, about.digest), about, signal);
-      return markEach(nodes, markOne);
+      return markEach(nodes, isMarked, markOne);
     };
     // They come newest first, so that mostly one is examined.
     for (const one of others.filter((other) => compareNewestFirst(other.version, version) < 0))

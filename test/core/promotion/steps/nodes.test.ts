@@ -26,16 +26,32 @@ describe('the manifests of an image that are marked', () => {
     const [root, a, b] = [manifestOf('root'), manifestOf('a'), manifestOf('b')];
     const nodes = [root, a, b].map((manifest) => ({ manifest, isPicked: true }));
     const marked: Digest[] = [];
-    const mark = (failing?: Manifest) => async (about: Manifest) => {
-      if (about === failing) throw new Error('killed');
+    const mark = (failing?: Manifest) => (about: Manifest) => {
+      if (about === failing) return Promise.reject(new Error('killed'));
       marked.push(about.digest);
-      return Promise.resolve(about === a);
+      return Promise.resolve();
     };
-    await markEach(nodes, mark(b)).catch(() => undefined);
-    expect(marked).not.to.include(root.digest);
-    marked.length = 0;
-    expect(await markEach(nodes, mark())).to.equal(true);
-    expect(marked.at(-1)).to.equal(root.digest);
+    const isMarked = ({ digest }: Manifest) => Promise.resolve(marked.includes(digest));
+    await markEach(nodes, isMarked, mark(b)).catch(() => undefined);
+    expect(marked).to.deep.equal([a.digest]);
+    expect(await markEach(nodes, isMarked, mark())).to.equal(true);
+    expect(marked).to.deep.equal([a, b, root].map(({ digest }) => digest));
+    expect(await markEach(nodes, isMarked, mark(root))).to.equal(false);
+  });
+
+  it('W02: are marked again below an image that is marked, where a mark is gone', async () => {
+    const [root, a, b] = [manifestOf('root'), manifestOf('a'), manifestOf('b')];
+    const nodes = [root, a, b].map((manifest) => ({ manifest, isPicked: true }));
+    const marked: Manifest[] = [];
+    const mark = (about: Manifest) => Promise.resolve(marked.push(about));
+    const looked: Manifest[] = [];
+    const isMarked = (about: Manifest) => {
+      looked.push(about);
+      return Promise.resolve(about !== b);
+    };
+    expect(await markEach(nodes, isMarked, mark)).to.equal(true);
+    expect(looked).to.deep.equal([root, a, b]);
+    expect(marked).to.deep.equal([b]);
   });
 
   for (const [count, isTooMuch] of [
