@@ -52,9 +52,20 @@ export function createMetrics({ gauges = [], counters = [], histograms = [] }: M
   };
   addGauges(gauges);
   const counts = byName(counters, ({ name, help, labels }) => {
-    const counter = new Counter({ name, help, labelNames: [...labels], registers });
     const bounded = boundOf(labels);
-    return (values: LabelValues, by: number) => counter.inc(bounded(values), by);
+    // The library makes a key of the labels for each addition: so it is given the sums when the page is read.
+    const sums = new Map<LabelValues, number>();
+    const collect = function (this: Counter): void {
+      this.reset();
+      for (const [one, sum] of sums) this.inc(one, sum);
+    };
+    const counter = new Counter({ name, help, labelNames: [...labels], registers, collect });
+    return (values: LabelValues, by: number) => {
+      const series = bounded(values);
+      const sum = sums.get(series);
+      if (sum === undefined) counter.inc(series, by); // throws for labels that were not defined
+      sums.set(series, (sum ?? 0) + by);
+    };
   });
   const observations = byName(histograms, ({ name, help, labels, buckets }) => {
     const labelNames = [...labels];
@@ -83,15 +94,17 @@ function byName<D extends MetricDefinition, R>(
   };
 }
 
-/** Lets the first {@link MAX_SERIES} combinations through; later ones are counted together. */
+/** Lets the first {@link MAX_SERIES} combinations through, each as one value; later ones are counted together. */
 function boundOf(names: readonly string[]): (labels: LabelValues) => LabelValues {
-  const seen = new Set<string>();
+  const seen = new Map<string, LabelValues>();
   const other = Object.fromEntries(names.map((name) => [name, OTHER]));
   return (labels) => {
-    const key = JSON.stringify(names.map((name) => labels[name]));
-    if (seen.has(key)) return labels;
+    let key = '';
+    for (const name of names) key += `${labels[name]?.length ?? 0}:${labels[name] ?? ''}`;
+    const known = seen.get(key);
+    if (known) return known;
     if (seen.size >= MAX_SERIES) return other;
-    seen.add(key);
+    seen.set(key, labels);
     return labels;
   };
 }

@@ -4,12 +4,13 @@ const SMALL_BYTES = 4 * 1024;
 /**
  * All the bytes of a stream; `undefined` when it has more than `maxBytes`: then reading ends, and the stream and its
  * connection are destroyed. Holds no more than that, whatever length was claimed. `expected` = the length that was claimed, which
- * it must not exceed. Throws what the stream throws.
+ * it must not exceed. `makeRoom` is awaited before that many bytes are held. Throws what the stream throws.
  */
 export async function readAtMost(
   stream: AsyncIterable<Uint8Array>,
   maxBytes: number,
   expected?: number,
+  makeRoom?: (size: number) => Promise<void> | undefined,
 ): Promise<Buffer | undefined> {
   const chunks: Uint8Array[] = [];
   // Large ones are written where they stay: chunks that are joined at the end would take the memory twice.
@@ -18,6 +19,8 @@ export async function readAtMost(
   let size = 0;
   for await (const chunk of stream) {
     if (size + chunk.byteLength > Math.min(maxBytes, expected ?? maxBytes)) return undefined;
+    const waiting = makeRoom?.(size + chunk.byteLength);
+    if (waiting) await waiting;
     if (whole) whole.set(chunk, size);
     else chunks.push(chunk);
     size += chunk.byteLength;

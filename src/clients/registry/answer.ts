@@ -15,7 +15,8 @@ import { fault, faultOfError, faultOfStatus, misbehaved, quote } from './fault.t
 
 /** A header that must occur once; the first one when it occurs several times. */
 export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
-  return [headers[name]].flat()[0];
+  const value = headers[name];
+  return typeof value === 'object' ? value[0] : value;
 }
 
 /** The media type of an answer in lower case, without parameters. */
@@ -87,11 +88,9 @@ export async function readBody(call: Call, answer: Answer, maxBytes: number): Pr
   if (claimedTooLong) drop(answer);
   const bytes = claimedTooLong
     ? undefined
-    : await readAtMost(holding(call, answer, claimed, maxBytes), maxBytes, expected).catch(
-        (error: unknown) => {
-          throw faultOfError(call, answer.url.host, error);
-        },
-      );
+    : await readHeld(call, answer, maxBytes, expected).catch((error: unknown) => {
+        throw faultOfError(call, answer.url.host, error);
+      });
   if (bytes === undefined) throw fault(call, 'LimitExceeded', `the answer is longer than ${maxBytes} bytes`);
   return bytes;
 }
@@ -99,27 +98,24 @@ export async function readBody(call: Call, answer: Answer, maxBytes: number): Pr
 /** Bytes that are read of an answer of unknown length before it counts as a long one. */
 const UNKNOWN_LENGTH = 64 * 1024;
 
-/** The chunks of a body, each after there is room for it. Ended early, also by a throw, it destroys the body. */
-async function* holding(
+/** Reads a body, each chunk after there is room for it. Ended early, also by a throw, it destroys the body. */
+async function readHeld(
   call: Call,
   { body }: Answer,
-  claimed: number,
   maxBytes: number,
-): AsyncGenerator<Uint8Array> {
-  body.on('error', () => undefined); // the loop below throws it; this is for an error while it waits for room
+  expected: number | undefined,
+): Promise<Uint8Array | undefined> {
+  body.on('error', () => undefined); // reading throws it; this is for an error while it waits for room
+  let room = expected ?? Math.min(UNKNOWN_LENGTH, maxBytes);
+  // Once: bodies that hold room and wait for more would wait for each other.
+  const makeRoom = (size: number): Promise<void> | undefined => {
+    if (size <= room || room >= maxBytes) return undefined;
+    room = maxBytes;
+    return call.hold?.(maxBytes);
+  };
   try {
-    let room = Number.isNaN(claimed) ? Math.min(UNKNOWN_LENGTH, maxBytes) : claimed;
     await call.hold?.(room);
-    let size = 0;
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      size += chunk.byteLength;
-      // Once: bodies that hold room and wait for more would wait for each other.
-      if (size > room && room < maxBytes) {
-        await call.hold?.(maxBytes);
-        room = maxBytes;
-      }
-      yield chunk;
-    }
+    return await readAtMost(body, maxBytes, expected, makeRoom);
   } finally {
     body.destroy();
   }

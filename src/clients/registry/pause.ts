@@ -143,6 +143,8 @@ interface Left {
   readonly reset: number | undefined;
 }
 
+const NOTHING_SAID: Left = { remaining: undefined, limit: undefined, reset: undefined };
+
 /** A reset at least this large is a moment, in seconds since 1970, as GitHub writes it. */
 const EPOCH_S = 1_000_000_000;
 
@@ -160,6 +162,8 @@ function restAfter(answer: Answer, now: Date): number | undefined {
 }
 
 function leftIn(answer: Answer): Left {
+  // Most answers have none of these headers.
+  if (!Object.keys(answer.headers).some((name) => name.includes('ratelimit'))) return NOTHING_SAID;
   const of = (name: string): string | undefined =>
     header(answer, `ratelimit-${name}`) ?? header(answer, `x-ratelimit-${name}`);
   const [left, limit] = [of('remaining'), of('limit')];
@@ -178,7 +182,7 @@ function leftInOne(text = '', policy = ''): Left {
     reset: numberIn(item, /\b(?:t|reset)\s*=\s*(\d{1,10})\b/),
   }));
   const [least] = read.toSorted((a, b) => (a.remaining ?? Infinity) - (b.remaining ?? Infinity));
-  return least ?? { remaining: undefined, limit: undefined, reset: undefined };
+  return least ?? NOTHING_SAID;
 }
 
 function leastOf(limit: number | undefined): number {

@@ -55,6 +55,8 @@ type View = (of: Pick<Parameters<SideClient['as']>[0], 'withheld' | 'turn'>) => 
 const DEFAULT_CHUNK_BYTES = 32 * 1024 * 1024;
 /** GitHub's registry takes no deletion by the distribution API. */
 const GITHUB = { registry: 'ghcr.io', api: 'https://api.github.com' };
+/** Registries whose address is kept: every request needs it, and it is parsed three times. */
+const MAX_ENDPOINTS = 1_000;
 /** Sets of logins whose tokens are kept: beyond it the least used ones log in again. */
 const MAX_SCOPES = 500;
 
@@ -74,8 +76,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const packages = [...(options.githubPackages ?? []), GITHUB];
   const limits = { takeSlots, transfersPerHost, chunkBytes, provenBytes };
   const services = parseTokenServices(options.tokenServices ?? []);
-  const endpoint = (registry: string): Call['endpoint'] =>
-    endpointOf(registry, insecureHosts, reach.allowed, services);
+  const endpoints = new LRUCache<string, Call['endpoint']>({
+    max: MAX_ENDPOINTS,
+    memoMethod: (registry) => endpointOf(registry, insecureHosts, reach.allowed, services),
+  });
+  const endpoint = (registry: string): Call['endpoint'] => endpoints.memo(registry);
   const isForAll = (place: URL): Promise<boolean> =>
     reach.foreign(place.hostname, reach.proxies?.of(place) !== undefined).then(
       () => true,

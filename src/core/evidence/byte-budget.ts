@@ -120,6 +120,10 @@ function createRoom(size: number, most: MostOfOne): ByteBudget {
       if (signal.aborted) return undefined;
       const { promise, resolve } = Promise.withResolvers<ReleaseBytes | undefined>();
       const entry: Entry = { ...share, bytes: Math.min(bytes, size), settle: resolve };
+      if (waiting.size === 0 && entry.bytes <= free && isWithinShare(entry)) {
+        begin(entry);
+        return promise;
+      }
       const own = waiting.get(share.owner);
       if (own) own.push(entry);
       else waiting.set(share.owner, [entry]);

@@ -146,6 +146,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   };
 
   const store = <T>(
+    identity: string,
     question: Pick<Question<T>, 'key' | 'weigh' | 'keep'>,
     fact: Fact<T>,
     { turn, since }: { readonly turn: Turn; readonly since: number },
@@ -153,10 +154,10 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
     const lifetime = lifetimes[question.keep?.(fact) ?? fact.state];
     if (lifetime <= 0 || (fact.state === 'unknown' && isCrowded(fact))) return;
     const weight = Math.max(1, Math.ceil(question.weigh?.(fact) ?? DEFAULT_WEIGHT));
-    const times = { since, until: since + lifetime };
-    const share = { owner: firstOwner(turn)?.namespace ?? '', registry: registryIn(question) };
-    const size = weight + bytesOfPlace;
-    put(identityOf(question.key), { kind: kindOf(question), fact, ...times, weight, ...share, size });
+    const owner = firstOwner(turn)?.namespace ?? '';
+    const [kind, registry] = [kindOf(question), registryIn(question)];
+    const [until, size] = [since + lifetime, weight + bytesOfPlace];
+    put(identity, { kind, fact, since, until, weight, owner, registry, size });
   };
 
   const load = <T>(question: Question<T>, key: string, asked: Turn): Promise<Fact<T>> => {
@@ -171,7 +172,7 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
       .load(loadSignal(), turn)
       .then((fact) => {
         // What is unknown says nothing of that time: from the end on, it keeps requests from a registry that is slow to fail.
-        store(question, fact, { turn, since: fact.state === 'unknown' ? clock().getTime() : began });
+        store(key, question, fact, { turn, since: fact.state === 'unknown' ? clock().getTime() : began });
         return fact;
       })
       .finally(() => {
@@ -204,25 +205,20 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
   };
 
   const view = (maxAgeMs: number, scope: string, asking: Asking): Memory => {
-    // Stored facts and pending loads all use this key, so that nothing can be shared beyond the scope.
-    const within = <Q extends { readonly key: readonly string[] }>(question: Q): Q => ({
-      ...question,
-      key: [scope, ...question.key],
-    });
     return {
-      peek: (key) => peek(identityOf([scope, ...key]), maxAgeMs),
+      peek: (key) => peek(identityOf(scope, key), maxAgeMs),
       store: (question, fact) => {
-        store(within(question), fact, { turn: asking.turn, since: clock().getTime() });
+        const since = clock().getTime();
+        store(identityOf(scope, question.key), question, fact, { turn: asking.turn, since });
       },
       recall: async <T>(question: Question<T>, signal: AbortSignal): Promise<Fact<T>> => {
-        const asked = within(question);
-        const identity = identityOf(asked.key);
+        const identity = identityOf(scope, question.key);
         const known = peek<T>(identity, maxAgeMs);
         if (known) {
-          onLookup?.(question.key[0] ?? '', 'remembered');
+          onLookup?.(kindOf(question), 'remembered');
           return known;
         }
-        return ask(asked, identity, asking, signal);
+        return ask(question, identity, asking, signal);
       },
       recent: () => view(limits.absentMs, scope, asking),
       scoped: (other) => view(maxAgeMs, other, asking),
@@ -233,17 +229,13 @@ export function createMemory({ clock, limits, loadSignal, onLookup }: MemoryOpti
 }
 
 function kindOf({ key }: { readonly key: readonly string[] }): string {
-  return key[1] ?? '';
+  return key[0] ?? '';
 }
 
 /** The host in the first name of a repository in a key; `''` = there is none. */
 function registryIn({ key }: { readonly key: readonly string[] }): string {
-  return (
-    key
-      .slice(1)
-      .find((part) => part.includes('/'))
-      ?.split('/', 1)[0] ?? ''
-  );
+  const name = key.find((part) => part.includes('/')) ?? '';
+  return name.slice(0, Math.max(0, name.indexOf('/')));
 }
 
 const OUT_OF_TIME = unknown('DeadlineExceeded', 'the registry did not answer in time', true);
@@ -272,9 +264,12 @@ async function untilAborted<T>(
   }
 }
 
-/** The parts of a key as one text, another one for every other list of parts. */
-function identityOf(parts: readonly string[]): string {
-  let identity = '';
+/**
+ * The parts of a key as one text, another one for every other list of parts. Stored facts and pending loads all use it, so that
+ * nothing can be shared beyond the scope.
+ */
+function identityOf(scope: string, parts: readonly string[]): string {
+  let identity = `${scope.length}:${scope}`;
   for (const part of parts) identity += `${part.length}:${part}`;
   return identity;
 }

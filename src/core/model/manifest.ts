@@ -170,7 +170,8 @@ function misspelt(json: unknown): Parsed<never> | undefined {
   const descriptors = [config, subject, ...listed].filter(isObject);
   for (const holder of [json, ...descriptors, ...descriptors.map(({ platform }) => platform)])
     for (const name of Object.keys(objectOf(holder))) {
-      const field = FIELDS.get(folded(name));
+      // Most names are written as they should be.
+      const field = FIELDS.get(name) === name ? name : FIELDS.get(folded(name));
       if (field !== undefined && field !== name)
         return ambiguous(
           field,
