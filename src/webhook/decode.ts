@@ -54,9 +54,9 @@ export const SMALL_REVIEW_BYTES = 64 * 1024;
 export function decodeReview(body: Uint8Array): DecodedReview {
   const json = parseJson(body);
   if (json === undefined) return { ...problem('', 'the body is not JSON'), uid: '' };
-  const uid = uidOnly.safeParse(json).data?.request.uid ?? '';
   const read = parseWith(review, json);
-  return read.ok ? { ...parsed(read.value.request), uid } : { ...read, uid };
+  if (read.ok) return { ...parsed(read.value.request), uid: read.value.request.uid };
+  return { ...read, uid: uidOnly.safeParse(json).data?.request.uid ?? '' };
 }
 
 /** A large review, and the kinds whose objects have images. */

@@ -13,14 +13,13 @@ export async function readAtMost(
   makeRoom?: (size: number) => Promise<void> | undefined,
 ): Promise<Buffer | undefined> {
   const chunks: Uint8Array[] = [];
+  const most = Math.min(maxBytes, expected ?? maxBytes);
   // Large ones are written where they stay: chunks that are joined at the end would take the memory twice.
-  const isLarge = expected !== undefined && expected <= maxBytes && expected > SMALL_BYTES;
-  const whole = isLarge ? Buffer.allocUnsafeSlow(expected) : undefined;
+  const whole = expected === most && most > SMALL_BYTES ? Buffer.allocUnsafeSlow(most) : undefined;
   let size = 0;
   for await (const chunk of stream) {
-    if (size + chunk.byteLength > Math.min(maxBytes, expected ?? maxBytes)) return undefined;
-    const waiting = makeRoom?.(size + chunk.byteLength);
-    if (waiting) await waiting;
+    if (size + chunk.byteLength > most) return undefined;
+    await makeRoom?.(size + chunk.byteLength);
     if (whole) whole.set(chunk, size);
     else chunks.push(chunk);
     size += chunk.byteLength;

@@ -117,12 +117,12 @@ export function judgeReference(
 interface Asking extends Omit<JudgeRequest, 'images' | 'owner'> {
   readonly sources: Sources;
   readonly kept: KeptAnnotations;
-  readonly needsOf: typeof needsAtFirst;
+  readonly neededBy: ReturnType<typeof rememberLast>;
 }
 
 function askingFor({ owner, ...request }: Omit<JudgeRequest, 'images'>, given: Sources): Asking {
   const sources = owner ? sourcesOf(owner, given) : given;
-  return { ...request, sources, kept: keptFor(request.policies), needsOf: rememberLast() };
+  return { ...request, sources, kept: keptFor(request.policies), neededBy: rememberLast() };
 }
 
 /** What an owner over its budget reads is what memory has: only new look-ups are refused. */
@@ -131,23 +131,28 @@ function sourcesOf(owner: Owner, given: Sources): Sources {
   return { ...given, owner, memory };
 }
 
+/** What policies need, and where else they look. */
+interface Needed {
+  readonly policies: readonly CompiledPolicy[];
+  readonly needs: ReturnType<typeof needsAtFirst>;
+  readonly repositories: readonly ImageRef[];
+}
+
 /** Most images of a request come under the same policies: their needs are found out once. */
-function rememberLast(): typeof needsAtFirst {
-  let last:
-    | { readonly policies: readonly CompiledPolicy[]; readonly needs: ReturnType<typeof needsAtFirst> }
-    | undefined;
+function rememberLast(): (policies: readonly CompiledPolicy[]) => Needed {
+  let last: Needed | undefined;
   return (policies) => {
     const isSame =
       last?.policies.length === policies.length && policies.every((one, at) => one === last?.policies[at]);
-    if (last && isSame) return last.needs;
-    last = { policies, needs: needsAtFirst(policies) };
-    return last.needs;
+    if (last && isSame) return last;
+    last = { policies, needs: needsAtFirst(policies), repositories: repositoriesOf(policies) };
+    return last;
   };
 }
 
 /** `notRead` = why no registry is asked. */
 async function judgeIn(
-  { policies, labels, unmatchedImages, signal, access, sources, kept, needsOf }: Asking,
+  { policies, labels, unmatchedImages, signal, access, sources, kept, neededBy }: Asking,
   use: ImageRef,
   notRead?: Unknown,
 ): Promise<JudgedReference> {
@@ -160,8 +165,8 @@ async function judgeIn(
   const settled = decideByName(selection, nameOf(use));
   if (settled) return { reference: use, verdict: settled };
   const { applying } = selection;
-  const needs = needsOf(applying);
-  const places = [use, ...repositoriesOf(applying)];
+  const { needs, repositories } = neededBy(applying);
+  const places = [use, ...repositories];
   const readable = needs.registry ? await sourcesWithin(places, access, sources, notRead) : { sources };
   const unread = unreadIn(readable);
   const judgedBy = (gathered: Evidence): JudgedReference => {

@@ -68,20 +68,18 @@ export function needsNext(
     const isFlagged = readAllFlags(known, quarantine).some(({ flags }) => flags.length > 0);
     return isFlagged ? quarantine.releasedBy : [];
   });
-  const releases: SignatureNeeds = {
-    ...from(releasers),
-    signatures: false,
-    predicateTypes: [RELEASE_PREDICATE_TYPE],
-    everyChild: false,
-    unsigned: false,
-  };
   const successor = policies.some(({ lifecycle }) => {
     if (!lifecycle) return false;
     const claim = decidingClaim(readLifecycle(known, lifecycle).claims, lifecycle.refuse);
     return claim !== undefined && isNear(claim, lifecycle, now);
   });
-  const signatures = releasers.length > 0 ? releases : undefined;
+  const signatures = releasers.length > 0 ? releasesBy(releasers) : undefined;
   return { registry: false, marks: false, signatures, successor };
+}
+
+function releasesBy(releasers: readonly Authority[]): SignatureNeeds {
+  const predicateTypes = [RELEASE_PREDICATE_TYPE];
+  return { ...from(releasers), signatures: false, predicateTypes, everyChild: false, unsigned: false };
 }
 
 /** Annotations that policies read where they name none themselves. */
