@@ -157,15 +157,17 @@ async function memory(gate: Program, layer: string): Promise<void> {
 }
 
 async function oneLook(gate: Program, upstream: ReturnType<typeof start>): Promise<void> {
-  const count = () => ask<number>(upstream, 'count');
+  const count = () => ask<Record<string, number>>(upstream, 'count');
   const url = (name: string): string => `${gate.base}zeros/${name}/manifests/v1`;
   await count();
   await order({ do: 'ask', urls: [url('cold-1')] });
   const one = await count();
   const { ms } = await order({ do: 'burst', url: url('cold-2'), times: CALLERS });
-  print(
-    `${CALLERS} callers of one cold image: ${await count()} requests to the registry (one caller: ${one}), ${(ms[0] ?? 0).toFixed(0)} ms for all`,
-  );
+  const all = await count();
+  print(`requests to the registry for one cold image (${(ms[0] ?? 0).toFixed(0)} ms for all callers):`);
+  print(`                                 one caller   ${CALLERS} callers`);
+  for (const kind of Object.keys({ ...one, ...all }).sort())
+    print(`${kind.padEnd(32)}${String(one[kind] ?? 0).padStart(11)}${String(all[kind] ?? 0).padStart(15)}`);
 }
 
 try {

@@ -46,6 +46,14 @@ function send(socket: Socket, bytes: number): void {
   more();
 }
 
+/** What a request of a registry is about. */
+function kindOf(path: string): string {
+  const [, part = '', what = ''] = /\/(manifests|blobs|referrers|tags)\/([^/?]+)/.exec(path) ?? [];
+  if (part !== 'manifests') return part || 'ping';
+  if (what.startsWith('sha256:')) return 'manifest by digest';
+  return what.startsWith('sha256-') ? 'tag of signatures' : 'tag';
+}
+
 async function prepare({ names, layerBytes }: World): Promise<Ready> {
   const layer = digestOfZeros(layerBytes);
   const key = signingKey();
@@ -63,7 +71,12 @@ async function prepare({ names, layerBytes }: World): Promise<Ready> {
   const registry = await startRegistry({ intercept: sendLayer });
   process.on('message', (message) => {
     if (message !== 'count') return;
-    process.send?.(registry.requests.length);
+    const kinds: Record<string, number> = {};
+    for (const { method, path } of registry.requests) {
+      const kind = `${method} ${kindOf(path)}`;
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
+    }
+    process.send?.(kinds);
     registry.forgetLog();
   });
   for (const name of names) {
