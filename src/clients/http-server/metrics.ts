@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Route } from './serve.ts';
 import { collectDefaultMetrics, Counter, Gauge as PromGauge, Histogram, Registry } from 'prom-client';
 import type { Gauge } from '../../core/model/index.ts';
@@ -75,7 +75,15 @@ export function createMetrics({ gauges = [], counters = [], histograms = [] }: M
   });
   return {
     contentType: registry.contentType,
-    scrape: () => registry.metrics(),
+    // One metric at a time: a whole page may have many thousand series.
+    scrape: async () => {
+      const texts: string[] = [];
+      for (const { name } of registry.getMetricsAsArray()) {
+        texts.push(await registry.getSingleMetricAsString(name));
+        await setImmediate();
+      }
+      return `${texts.join('\n\n')}\n`;
+    },
     addGauges,
     count: (name, labels, by = 1) => counts(name)(labels, by),
     observe: (name, labels, value) => observations(name)(labels, value),

@@ -62,7 +62,7 @@ export async function readRawManifest(
   const digest = digestOf(bytes, digestAlgorithm(asked ?? claimed ?? 'sha256:'));
   if (asked !== undefined && digest !== asked)
     throw misbehaved(call, 'the bytes are not those that the digest names');
-  if (claimed !== undefined && digestOf(bytes, digestAlgorithm(claimed)) !== claimed)
+  if (claimed !== undefined && claimed !== digest && digestOf(bytes, digestAlgorithm(claimed)) !== claimed)
     throw misbehaved(call, 'Docker-Content-Digest is not the digest of the bytes');
   return { bytes, digest, contentType: contentType(answer) };
 }

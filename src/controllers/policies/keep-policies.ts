@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Change,
   Cluster,
@@ -86,10 +87,10 @@ export function keepPolicies(options: PolicyOptions): Policies {
         options.onError(what, error);
       },
     });
-  const refresh = coalesced(() => {
+  const refresh = coalesced(async () => {
     // With half of what policies name, they would look like policies that name what does not exist.
-    if (areCompiled) store.refresh();
-  });
+    if (areCompiled) await store.refreshInTurns();
+  }, report);
   const secretData = ({ data }: KubeObject): SecretData => ({ data });
   const policies = watch('image policies', { resource: RESOURCES.policies }, policyObject, refresh);
   const secrets = watch(
@@ -120,9 +121,10 @@ export function keepPolicies(options: PolicyOptions): Policies {
       configMap: (name) => configMaps.get(name, namespace),
     },
   });
-  const synced = Promise.all(Object.values(all).map((one) => one.synced)).then(() => {
-    store.refresh();
+  const synced = Promise.all(Object.values(all).map((one) => one.synced)).then(async () => {
+    await store.refreshInTurns();
     areCompiled = true;
+    refresh(); // for what changed meanwhile
   });
   synced.catch((error: unknown) => {
     if (unread().length === 0) report(error);
@@ -164,16 +166,19 @@ function canaryPolicy(roots: TrustRoots): CompiledPolicy {
   throw new Error(`the policy of the self-test does not compile: ${compiled.problems[0]?.message ?? ''}`);
 }
 
-/** Makes one call of the several that are made in one moment. */
-function coalesced(call: () => void): () => void {
-  let asked = false;
+/** Makes one call of the several that are made in one moment, and the next one after its end. */
+function coalesced(call: () => Promise<void>, report: (error: unknown) => void): () => void {
+  let [asked, last] = [false, Promise.resolve()];
   return () => {
     if (asked) return;
     asked = true;
-    setImmediate(() => {
-      asked = false;
-      call();
-    });
+    last = last
+      .then(() => nextTurn())
+      .then(() => {
+        asked = false;
+        return call();
+      })
+      .catch(report);
   };
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { KubeObject } from '../../clients/kubernetes/index.ts';
 import { digestOf, objectOf, type Clock, type Problem, type Fact } from '../../core/model/index.ts';
 import {
@@ -17,7 +18,12 @@ export interface PolicyStore {
   readonly states: () => ReadonlyMap<string, PolicyState>;
   /** Checks everything again; compiles what changed and swaps the whole set at once. Cheap when nothing changed. */
   readonly refresh: () => void;
+  /** The same, some policies at a time: a thousand take half a second. Ends before it is called again. */
+  readonly refreshInTurns: () => Promise<void>;
 }
+
+/** Policies compiled in one go: with keys and conditions one takes 0.4 ms. */
+const POLICIES_IN_TURN = 10;
 
 /** What holding policies needs. */
 interface Holding extends Compiling {
@@ -34,11 +40,12 @@ interface Holding extends Compiling {
 export function createPolicyStore(given: Holding): PolicyStore {
   let entries: ReadonlyMap<string, Entry> = new Map();
   let current = given.builtIn;
-  const refresh = () => {
+  const compileAll = function* (): Generator<void> {
     const next = new Map<string, Entry>();
-    for (const object of given.source.policies()) {
+    for (const object of [...given.source.policies()]) {
       const { name } = object.metadata;
       next.set(name, compileEntry(object, entries.get(name), given));
+      yield;
     }
     const names = new Set([...entries.keys(), ...next.keys()]);
     const changed = [...names].filter((name) => entries.get(name) !== next.get(name));
@@ -52,7 +59,11 @@ export function createPolicyStore(given: Holding): PolicyStore {
     current: () => current,
     roots: () => [...entries.values()].flatMap(({ roots }) => roots),
     states: () => new Map([...entries].map(([name, { state }]) => [name, state])),
-    refresh,
+    refresh: () => void [...compileAll()],
+    refreshInTurns: async () => {
+      let compiled = 0;
+      for (const _ of compileAll()) if (++compiled % POLICIES_IN_TURN === 0) await setImmediate();
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import type { Report } from '../../../src/controllers/audit/report.ts';
 import { countVerdicts } from '../../../src/controllers/audit/tally.ts';
 import type { RunningPod } from '../../../src/controllers/audit/running-pods.ts';
 import { evidenceOf, found, verdictOf } from '../../support/policies.ts';
-import { stillTime, type StillTime } from './time.ts';
+import { settle, stillTime, type StillTime } from './time.ts';
 
 /** An audit over values, with every request and every report of it in lists. */
 export interface AuditFixture {
@@ -122,6 +122,8 @@ export function auditFixture(
     change,
     start: async () => {
       run = fixture.audit.run(leading.signal, () => fixture.pods.values());
+      // Many pods are read some at a time.
+      for (let read = 0; read < fixture.pods.size; read += 100) await settle();
       await time.pass(PUBLISH_EVERY_MS);
     },
     stop: async () => {
