@@ -117,6 +117,9 @@ async function failing(world: World): Promise<Scenario> {
   };
 }
 
+/** The header of requests of the soak itself, which the registry answers as they are meant. */
+export const OWN = 'x-soak';
+
 /** Whatever the registry does, an unsigned image is never admitted, and a signed one is not called unsigned. */
 async function misbehaving(world: World): Promise<readonly Scenario[]> {
   const registry = world.misbehaving.host;
@@ -138,7 +141,9 @@ async function misbehaving(world: World): Promise<readonly Scenario[]> {
       change: async (random) => {
         step += 1;
         const which = MISBEHAVIOURS[random.below(MISBEHAVIOURS.length)];
-        world.misbehaving.intercept(step % 4 === 0 ? undefined : which);
+        const intercept: Intercept = (request, answer) =>
+          OWN in request.headers ? undefined : which?.(request, answer);
+        world.misbehaving.intercept(step % 4 === 0 ? undefined : intercept);
         await sleep(FOUND_MS / 10);
       },
     },

@@ -6,6 +6,7 @@ import { pushImage } from '../../../test/support/registry/push.ts';
 import { pushBundleSignature } from '../../../test/support/signed-images.ts';
 import { signingKey } from '../../../test/support/signing.ts';
 import { QUARANTINE } from '../../../test/support/promotions/quarantined.ts';
+import { OWN } from './bad-registries.ts';
 import type { World } from '../world.ts';
 import type { Random } from '../random.ts';
 import { always } from '../truth.ts';
@@ -84,14 +85,15 @@ export async function openPromotions(world: World): Promise<Promotions> {
     const tag = `v${expected.size + 1}`;
     const layers = Array.from({ length: 1 + random.below(4) }, (_, n) => `layer ${tag} ${n}`);
     const content = { layers, salt: tag };
-    // The misbehaving registry answers pushes of its own only while it behaves.
-    world.misbehaving.intercept(undefined);
     const isSigned = random.below(UNSIGNED_ONE_OF) > 0;
     const incoming = placeOf('incoming/app');
     // Signed before it has its tag: a run that goes on meanwhile finds both or none.
     if (isSigned) await pushBundleSignature(incoming, await pushImage(incoming, content), world.fixture.key);
     const { digest } = await pushImage({ ...incoming, tag }, content);
-    await pushImage({ ...incoming, registry: world.misbehaving.host, tag }, content);
+    await pushImage(
+      { ...incoming, registry: world.misbehaving.host, tag, headers: { [OWN]: 'push' } },
+      content,
+    );
     expected.set(tag, { digest, isSigned, pushedAt: performance.now() });
   };
   const overdue = (seen: ReadonlySet<string>, ms: number): readonly string[] =>

@@ -59,10 +59,13 @@ export function createPolicyStore(given: Holding): PolicyStore {
     current: () => current,
     roots: () => [...entries.values()].flatMap(({ roots }) => roots),
     states: () => new Map([...entries].map(([name, { state }]) => [name, state])),
-    refresh: () => void [...compileAll()],
+    refresh: () => {
+      Array.from(compileAll());
+    },
     refreshInTurns: async () => {
       let compiled = 0;
-      for (const _ of compileAll()) if (++compiled % POLICIES_IN_TURN === 0) await setImmediate();
+      const work = compileAll();
+      while (work.next().done !== true) if (++compiled % POLICIES_IN_TURN === 0) await setImmediate();
     },
   };
 }
