@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Serving } from '../cli/index.ts';
 import { openBlobCache, readText } from '../clients/files/index.ts';
-import { operationsPages, type Server } from '../clients/http-server/index.ts';
+import { operationsPages, readinessPage } from '../clients/http-server/index.ts';
 import { openCluster, watchCollection } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
 import { pullSecretLogins } from '../clients/registry/index.ts';
 import { readTrustRoot } from '../clients/sigstore/index.ts';
+import { followFiles } from '../controllers/certificates/index.ts';
 import { keepPolicies, type PublicRoot } from '../controllers/policies/index.ts';
-import { errorFields, failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
+import { failed, parsed, problem, type Log, type Parsed } from '../core/model/index.ts';
 import type { Settings } from '../core/settings/index.ts';
 import { openMissing, openUpstreams, createGate, createTokens, tokenReviewer } from '../gate/index.ts';
 import { openFolderPolicies } from './folder-policies.ts';
@@ -182,11 +183,7 @@ async function openServers(
 ): Promise<Parsed<Pick<Serving, 'url' | 'close'>>> {
   const tls = isPlain(gate) ? parsed(undefined) : await readTls(gate);
   if (!tls.ok) return tls;
-  const pages = operationsPages(telemetry.metrics, () => {
-    const missing = waitingFor();
-    const status = missing.length === 0 ? 200 : 503;
-    return { status, body: [status === 200 ? 'ok' : 'not ready', ...missing, ''].join('\n') };
-  });
+  const pages = operationsPages(telemetry.metrics, () => readinessPage(waitingFor()));
   const common = { onError: telemetry.report, log };
   const { listen: operations } = settings.operations;
   const probes = operations && (await listen(operations, 'operations.listen', { ...common, routes: pages }));
@@ -200,33 +197,13 @@ async function openServers(
   });
   if (!server.ok) return server;
   const { port, setTls, close } = server.value;
-  const stop = isPlain(gate) ? () => undefined : followFiles(gate, setTls, log);
+  const files = isPlain(gate) ? undefined : followFiles(() => readTls(gate), setTls, log);
   return parsed({
     url: urlOf(gate.listen, port, isPlain(gate) ? 'http' : 'https'),
     close: async () => {
-      stop();
+      files?.close();
       await close();
       if (probes?.ok) await probes.value.close();
     },
   });
-}
-
-/** Milliseconds between two looks at the files of the certificate: it is renewed days before its end. */
-const CERTIFICATE_LOOK_MS = 60_000;
-
-/** Serves with the certificate that the files have now; one that cannot be read or does not fit leaves the last good one. */
-function followFiles(gate: GateSettings, setTls: Server['setTls'], log: Log): () => void {
-  const look = async (): Promise<void> => {
-    const tls = await readTls(gate);
-    if (tls.ok) setTls(tls.value);
-    else log.error({ problems: tls.problems }, 'the certificate cannot be read, the last good one stays');
-  };
-  const timer = setInterval(() => {
-    look().catch((error: unknown) => {
-      log.error(errorFields(error), 'the certificate does not fit, the last good one stays');
-    });
-  }, CERTIFICATE_LOOK_MS).unref();
-  return () => {
-    clearInterval(timer);
-  };
 }

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCertificates } from '../clients/files/index.ts';
-import { operationsPages, type Route, type Server, type Tls } from '../clients/http-server/index.ts';
+import {
+  operationsPages,
+  readinessPage,
+  type Route,
+  type Server,
+  type Tls,
+} from '../clients/http-server/index.ts';
 import type { Parsed } from '../core/model/index.ts';
 import { webhookRoutes } from '../webhook/index.ts';
 import { followServing } from '../controllers/certificates/index.ts';
@@ -44,13 +50,7 @@ export async function createServers(options: ServersOptions): Promise<Parsed<Ser
     ...serving.missing(),
     ...(server ? [] : ['the webhook does not listen yet']),
   ];
-  const readiness = () => {
-    const why = missing();
-    const status = why.length === 0 ? 200 : 503;
-    const head = why.length === 0 ? 'ok' : 'not ready';
-    return { status, body: `${[head, ...why, ...options.details()].join('\n')}\n` };
-  };
-  const pages = operationsPages(telemetry.metrics, readiness);
+  const pages = operationsPages(telemetry.metrics, () => readinessPage(missing(), options.details()));
   const { report: onError } = telemetry;
   const probes =
     operations.listen &&

@@ -56,9 +56,16 @@ const DURATION = {
   buckets: DURATIONS,
 } as const;
 
+const PULL_DURATION = {
+  name: 'pratique_gate_pull_duration_seconds',
+  help: 'Seconds from a request at the gate to the begin of its answer, by what was asked for.',
+  labels: ['kind'],
+  buckets: DURATIONS,
+} as const;
+
 /** Counts and logs. */
 export function createTelemetry(log: Log): Telemetry {
-  const metrics = createMetrics({ counters: Object.values(COUNTERS), histograms: [DURATION] });
+  const metrics = createMetrics({ counters: Object.values(COUNTERS), histograms: [DURATION, PULL_DURATION] });
   return {
     metrics,
     onDecision: (decision) => {
@@ -78,7 +85,9 @@ export function createTelemetry(log: Log): Telemetry {
       log.info(event, 'push event received');
     },
     onPull: (pull) => {
-      const { kind, verdict, reason } = pull;
+      const { kind, verdict, reason, milliseconds } = pull;
+      const asked = kind === 'manifest' || kind === 'blob' ? kind : 'other';
+      metrics.observe(PULL_DURATION.name, { kind: asked }, milliseconds / 1_000);
       if (kind === 'manifest') metrics.count(COUNTERS.pulls.name, { verdict, reason });
       log.info(pull, 'pulled');
     },

@@ -3,4 +3,4 @@
 export { explainStart } from './explain-start.ts';
 export { startServer, type Route, type Server, type Tls } from './serve.ts';
 export { createLog } from './log.ts';
-export { createMetrics, operationsPages, type Metrics } from './metrics.ts';
+export { createMetrics, operationsPages, readinessPage, type Metrics } from './metrics.ts';

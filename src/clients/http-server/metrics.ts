@@ -120,6 +120,16 @@ function boundOf(names: readonly string[]): (labels: LabelValues) => LabelValues
 /** Bytes of a request that needs no body. */
 const NO_BODY = 1_024;
 
+/** The page of readiness: ready when nothing is missing. One line each; `details` are told either way. */
+export function readinessPage(
+  missing: readonly string[],
+  details: readonly string[] = [],
+): { readonly status: number; readonly body: string } {
+  const isReady = missing.length === 0;
+  const lines = [isReady ? 'ok' : 'not ready', ...missing, ...details];
+  return { status: isReady ? 200 : 503, body: `${lines.join('\n')}\n` };
+}
+
 /** Milliseconds between two checks of readiness while a start is waited for. */
 const CHECK_MS = 100;
 /** Most checks that one request waits for: 8 s in all, less than the 10 s after which the chart's probe gives up. */
@@ -131,7 +141,7 @@ const MAX_CHECKS = 80;
  */
 export function operationsPages(
   { contentType, scrape }: Metrics,
-  readiness: () => { readonly status: number; readonly body: string },
+  readiness: () => ReturnType<typeof readinessPage>,
   wait: (ms: number) => Promise<unknown> = setTimeout,
 ): readonly Route[] {
   type Page = ReturnType<typeof readiness>;

@@ -54,18 +54,8 @@ export function followServing(options: ServingOptions): FollowedServing {
     pair = next;
     give();
   };
-  const onError = (what: string) => (problems: readonly Problem[]) => {
-    log.warn({ problems }, `the ${what} cannot be used, the last good ones stay`);
-  };
   const files = [
-    ...(source === 'Files'
-      ? [
-          followPair({
-            ...{ read: readFiles, fits, everyMs: READ_FILES_MS, onChange: take },
-            onError: onError('certificate files'),
-          }),
-        ]
-      : []),
+    ...(source === 'Files' ? [followFiles(readFiles, take, log)] : []),
     ...(file === undefined
       ? []
       : [
@@ -76,7 +66,9 @@ export function followServing(options: ServingOptions): FollowedServing {
               clientCa = pem;
               give();
             },
-            onError: onError('authorities of clients'),
+            onError: (problems) => {
+              log.warn({ problems }, 'the authorities of clients cannot be used, the last good ones stay');
+            },
           }),
         ]),
   ];
@@ -96,6 +88,20 @@ export function followServing(options: ServingOptions): FollowedServing {
       for (const one of files) one.close();
     },
   };
+}
+
+/** Follows certificate and key in files, from now on; the last good ones stay in use, and what is wrong is logged. */
+export function followFiles(
+  read: () => Promise<Parsed<Pair>>,
+  onChange: (pair: Pair) => void,
+  log: Log,
+): { readonly close: () => void } {
+  return followPair({
+    ...{ read, fits, everyMs: READ_FILES_MS, onChange },
+    onError: (problems) => {
+      log.warn({ problems }, 'the certificate files cannot be used, the last good ones stay');
+    },
+  });
 }
 
 /** Without a certificate in it Node would trust those of its own list, which sign for anyone. */
