@@ -34,7 +34,9 @@ export interface UpstreamParts {
 /** Logins of callers that are in use at the same time: each has tokens of its own. */
 const MAX_LOGINS = 1_000;
 
-type Logins = Pick<PullSecretLogins, 'scope' | 'keychain'>;
+type Logins = Pick<PullSecretLogins, 'scope' | 'keychain' | 'furtherFor'>;
+/** Knows no login. */
+const none: Keychain = () => Promise.resolve(undefined);
 
 /** Opens the upstreams of the settings; problems name the field, or the file of a login. */
 export async function openUpstreams(
@@ -106,7 +108,7 @@ function compileUpstream(
     });
   const covers = compileGlobs(match, `${path}.match`, problems);
   if (problems.length > 0) return { ok: false, problems };
-  const own = logins ? readerWith(logins, { registry, clock }) : { registry, scope: '' };
+  const own = logins ? readersWith(logins, { registry, clock }) : () => ({ registry, scope: '' });
   const readers = new LRUCache<string, Reader>({ max: MAX_LOGINS });
   const readerOf = (login: NonNullable<Caller['login']>, host: string): Reader => {
     // The name of the logins goes through memories and must not give away what it names.
@@ -118,27 +120,45 @@ function compileUpstream(
     // Policies may name other places of signatures: what the caller trusts this registry with is nothing for them.
     const keychain: Keychain = (place) =>
       Promise.resolve(passthrough && place.registry === host ? { kind: 'password', ...login } : undefined);
-    const reader = readerWith({ scope: `gate ${mark}`, keychain }, { registry, clock });
+    const logins = { scope: `gate ${mark}`, keychain, furtherFor: () => [] };
+    const reader = readersWith(logins, { registry, clock })([]);
     readers.set(mark, reader);
     return reader;
   };
   return parsed({
     covers,
     rewrite: (image: ImageRef) => rewrite(image, prefix),
-    readerFor: ({ login }, asked) => (login ? readerOf(login, rewrite(asked, prefix).registry) : own),
+    readerFor: ({ login }, asked) => {
+      const place = rewrite(asked, prefix);
+      return login ? readerOf(login, place.registry) : own([place]);
+    },
   });
 }
 
-function readerWith(
-  { scope, keychain }: Logins,
+/** Reads with the logins that count for these places, one after the other, as the kubelet does; then without, where there are several. */
+function readersWith(
+  { scope, keychain, furtherFor }: Logins,
   { registry, clock }: Pick<UpstreamParts, 'registry' | 'clock'>,
-): Reader {
-  const view = registry.as({ scope, keychain });
-  return {
-    registry: view,
-    scope,
-    access: () => Promise.resolve({ state: 'found', value: { scope, registry: view }, seenAt: clock() }),
+): (places: readonly ImageRef[]) => Reader {
+  const views = new Map<number, SideRegistry>();
+  const viewFor = (places: readonly ImageRef[]): SideRegistry => {
+    const further = places.map(furtherFor).reduce((most, one) => (one.length > most.length ? one : most), []);
+    // The installation's own are none of an upstream's.
+    const fallbacks = further.length > 0 ? [...further, none] : [];
+    const view = views.get(fallbacks.length) ?? registry.as({ scope, keychain, fallbacks });
+    views.set(fallbacks.length, view);
+    return view;
   };
+  return (asked) => ({
+    registry: viewFor(asked),
+    scope,
+    access: (places) =>
+      Promise.resolve({
+        state: 'found',
+        value: { scope, registry: viewFor(places) },
+        seenAt: clock(),
+      }),
+  });
 }
 
 /** Stands for the host that was asked for. */

@@ -120,7 +120,7 @@ function boundOf(names: readonly string[]): (labels: LabelValues) => LabelValues
 /** Bytes of a request that needs no body. */
 const NO_BODY = 1_024;
 
-/** The page of readiness: ready when nothing is missing. One line each; `details` are told either way. */
+/** The page of readiness: ready when nothing is missing. One line each; `details` follow either way. */
 export function readinessPage(
   missing: readonly string[],
   details: readonly string[] = [],

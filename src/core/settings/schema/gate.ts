@@ -18,7 +18,7 @@ const upstream = z.strictObject({
     .max(255)
     .regex(PREFIX, 'is not a registry such as registry.example.com/golden')
     .optional(),
-  /** File with the Docker config whose logins are used there; absent = the installation's own. */
+  /** File with the Docker config whose logins are used there, each that fits in turn; absent = the installation's own. */
   loginFile: path.optional(),
   /**
    * Whether it gets the logins of callers, with `callers.passthrough`; absent = where all upstreams lead to one registry. Elsewhere
