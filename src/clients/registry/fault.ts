@@ -35,12 +35,6 @@ export function misbehaved(call: Doing, detail: string): Fault {
   return fault(call, 'RegistryMisbehaved', detail);
 }
 
-/**
- * Statuses below 500 that may pass: the request came too slowly (408) or too early (425), the connection led elsewhere (421), or the registry is a
- * cache, and what it asks in turn has failed (424).
- */
-const PASSING: ReadonlySet<number> = new Set([408, 421, 424, 425]);
-
 /** The Fault for an answer that is neither success nor a plain "there is no such thing". */
 export function faultOfStatus(call: Doing, { url, status }: Pick<Answer, 'url' | 'status'>): Fault {
   const answered = `${url.host} answered ${status}${status === 412 ? ': a rule of its own is against it' : ''}`;
@@ -48,9 +42,9 @@ export function faultOfStatus(call: Doing, { url, status }: Pick<Answer, 'url' |
     return fault(call, 'RegistryDenied', `${answered}: it needs a login, or refuses this one`);
   if (status === 403) return fault(call, 'RegistryDenied', `${answered}: this login may not read it`);
   if (status === 429) return fault(call, 'RegistryRateLimited', answered);
-  const code = status >= 500 || PASSING.has(status) ? 'RegistryUnavailable' : 'RegistryMisbehaved';
-  // 501: it never does this.
-  return fault(call, code, answered, { transient: code === 'RegistryUnavailable' && status !== 501 });
+  // Too slow (408), another connection (421), a cache whose own question failed (424), too early (425). 501: it never does this.
+  if (status < 500 && ![408, 421, 424, 425].includes(status)) return misbehaved(call, answered);
+  return fault(call, 'RegistryUnavailable', answered, { transient: status !== 501 });
 }
 
 /** Codes by which Node says that the other side does not speak TLS. */

@@ -1,6 +1,13 @@
 import pLimit from 'p-limit';
 import { listRunnable, type RunnableImage } from '../../evidence/index.ts';
-import { pin, unknown, type Fault, type Manifest, type PinnedRef } from '../../model/index.ts';
+import {
+  isImageConfigType,
+  pin,
+  unknown,
+  type Fault,
+  type Manifest,
+  type PinnedRef,
+} from '../../model/index.ts';
 import { orFault } from '../concurrency.ts';
 import type { Scanner, ScanSubject } from '../ports.ts';
 import { findSboms, type ReadSbomElsewhere, type SbomSource } from './sboms.ts';
@@ -42,15 +49,16 @@ export async function scanPlatforms(task: ScanTask, signal: AbortSignal): Promis
   return scanned.flat();
 }
 
-/** Scanners fetch such a layer from where the author of the image sends them, which no rule of addresses judges. */
-const ELSEWHERE = {
-  kind: 'unknown',
-  reason: {
-    code: 'ScanIncomplete',
-    detail: 'a layer names addresses outside of its registry (urls), and is not read from there',
-  },
-  transient: false,
-} as const;
+/** Why a scanner is not asked about an image: it would follow addresses that its author chose, or fails on it each time. */
+function whyNotScanned(manifest: Manifest | undefined): string | undefined {
+  const { config, layers = [] } = manifest ?? {};
+  if ([config, ...layers].some((part) => part?.isElsewhere))
+    return 'a layer names addresses outside of its registry (urls), and is not read from there';
+  const isArtifact = config && !isImageConfigType(config.mediaType);
+  return isArtifact
+    ? `it is no container image, but ${config.mediaType}, which scanners do not know`
+    : undefined;
+}
 
 type ScanOfPlatform = Extract<Scanned, { readonly kind: 'scan' }>;
 
@@ -73,10 +81,9 @@ async function scanPlatform(
   };
   const scanImage = async (): Promise<readonly Scanned[]> => {
     const isRoot = platform.digest === task.manifest.digest;
-    const manifest = isRoot ? task.manifest : await task.registry.manifest(image, signal);
-    const parts = [manifest?.config, ...(manifest?.layers ?? [])];
-    if (parts.some((part) => part?.isElsewhere)) return [{ ...platform, ...ELSEWHERE }];
-    return scanned({ kind: 'image', image });
+    const detail = whyNotScanned(isRoot ? task.manifest : await task.registry.manifest(image, signal));
+    if (detail === undefined) return scanned({ kind: 'image', image });
+    return [{ ...platform, kind: 'unknown', reason: { code: 'ScanIncomplete', detail }, transient: false }];
   };
   if (task.from === 'Image') return orFault(scanImage(), failed, signal);
   const question = { ...task, platform: image, image: listedBy };

@@ -79,4 +79,14 @@ describe('the platforms that are scanned', () => {
       expect(outcome).to.deep.equal({ scanned: [], answer: 'Unknown', reason: 'ScanIncomplete' });
     }
   });
+
+  it('what is no container image is not given to the scanner, which fails on it each time', async () => {
+    const [odd] = ODD_INDEXES.filter(({ isRefused }) => !isRefused);
+    const types = ['application/vnd.cncf.helm.config.v1+json', 'application/vnd.wasm.config.v0+json'];
+    for (const mediaType of types) {
+      const config = { mediaType, digest: digestOf('config'), size: 1, annotations: {} };
+      const outcome = await scan(odd?.children ?? [], (manifest) => ({ ...manifest, config }));
+      expect(outcome).to.deep.equal({ scanned: [], answer: 'Unknown', reason: 'ScanIncomplete' });
+    }
+  });
 });
