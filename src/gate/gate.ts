@@ -71,12 +71,21 @@ export function createGate(options: GateOptions): Gate {
 
   return async (request) => {
     const begun = performance.now();
-    const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(ANSWER_MS)]);
-    const { answer, about } = await outcomeOf(request, deadline).catch((error: unknown): Outcome => {
-      if (error instanceof Fault) return faultOutcome(error);
-      report(error);
-      return plain(errorAnswer('UNAVAILABLE', 'an internal error, see the log of Pratique'));
-    });
+    // It ends with the answer: AbortSignal.timeout would keep all that belongs to a request until it fires.
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort(new DOMException('no answer could be begun in time', 'TimeoutError'));
+    }, ANSWER_MS).unref();
+    const deadline = AbortSignal.any([request.signal, late.signal]);
+    const { answer, about } = await outcomeOf(request, deadline)
+      .catch((error: unknown): Outcome => {
+        if (error instanceof Fault) return faultOutcome(error);
+        report(error);
+        return plain(errorAnswer('UNAVAILABLE', 'an internal error, see the log of Pratique'));
+      })
+      .finally(() => {
+        clearTimeout(timer);
+      });
     onPull({ ...NOTHING, ...about, status: answer.status, milliseconds: performance.now() - begun });
     if (request.method !== 'HEAD') return answer;
     const { status, headers } = answer;

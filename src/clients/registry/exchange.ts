@@ -94,11 +94,22 @@ export function openConnections(
     const ofProcess = forAdmissions ? [{ name, slots: MAX_QUESTIONS, forAdmissions, ofProcess: true }] : [];
     return takeSlots(call, { name: `${name} ${origin}`, slots, forAdmissions }, ...ofProcess);
   };
-  /** A question is bounded as a whole, head and body together; a patient call only in how long nothing moves. */
-  const limitsOf = ({ patient, signal }: Call): Limits =>
-    patient
-      ? { signal, headersTimeout: stallMs, bodyTimeout: stallMs }
-      : { signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]) };
+  /**
+   * A question is bounded as a whole, head and body together, until it is released; a patient call only in how long nothing moves.
+   * `AbortSignal.timeout` would keep what belongs to a question until it fires, long after the answer.
+   */
+  const limitsOf = ({ patient, signal }: Call, leave: Release): { limits: Limits; release: Release } => {
+    if (patient) return { limits: { signal, headersTimeout: stallMs, bodyTimeout: stallMs }, release: leave };
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort(new DOMException('no whole answer came in time', 'TimeoutError'));
+    }, requestTimeoutMs).unref();
+    const release = (): void => {
+      clearTimeout(timer);
+      leave();
+    };
+    return { limits: { signal: AbortSignal.any([signal, late.signal]) }, release };
+  };
   /** Where it is connected to is decided before anything waits or is sent. */
   const judged = async (call: Call, { url, sender, isForeign }: Ask): Promise<Way> => {
     const { hostname, host } = url;
@@ -138,7 +149,7 @@ export function openConnections(
     };
     const length = isStream(body) ? { 'content-length': String(body.length) } : {};
     const way = await judged(call, ask);
-    const release = await slotFor(call, url);
+    const { limits, release } = limitsOf(call, await slotFor(call, url));
     try {
       const response = await request(url, {
         dispatcher: poolOf(call).to(url, way),
@@ -148,7 +159,7 @@ export function openConnections(
         headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...length },
         // A stream is pulled from no faster than the connection takes what comes.
         body: isStream(body) ? Readable.from(body.open(), { objectMode: false }) : body,
-        ...limitsOf(call),
+        ...limits,
       });
       count(String(response.statusCode));
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
