@@ -43,7 +43,7 @@ export function needsAtFirst(policies: readonly CompiledPolicy[]): Needs {
   ]);
   const signatures = policies.some((policy) => policy.signatures);
   const needs: SignatureNeeds = {
-    ...from(policies.flatMap(signersOf)),
+    ...from(policies.flatMap(signersOf), policies),
     signatures,
     predicateTypes: [...new Set(types)].sort(),
     everyChild: policies.some((policy) => policy.signatures?.everyChild),
@@ -96,7 +96,7 @@ export function annotationsOf(policies: readonly CompiledPolicy[]): readonly str
 
 /** Repositories besides the image's own in which these policies may look for anything, each once. */
 export function repositoriesOf(policies: readonly CompiledPolicy[]): readonly ImageRef[] {
-  return from(policies.flatMap(authoritiesOf)).repositories;
+  return from(policies.flatMap(authoritiesOf), policies).repositories;
 }
 
 /** Every authority that a policy uses: those who sign, and those who release. */
@@ -109,11 +109,17 @@ function signersOf({ signatures, attestations, vulnerabilities }: CompiledPolicy
   return all.flatMap((requirement) => requirement?.from ?? []);
 }
 
-/** Everything that the authorities trust, and every place where they keep signatures, each once. */
-function from(authorities: readonly Authority[]): Pick<SignatureNeeds, 'trust' | 'repositories'> {
+/** Everything that the authorities trust, and every place where they or the policies keep signatures, each once. */
+function from(
+  authorities: readonly Authority[],
+  policies: readonly CompiledPolicy[] = [],
+): Pick<SignatureNeeds, 'trust' | 'repositories'> {
   const keys = authorities.flatMap(({ signer }) => (signer.kind === 'key' ? [signer.key] : []));
   const roots = authorities.flatMap(({ root }) => root ?? []);
-  const repositories = authorities.flatMap(({ repository }) => repository ?? []);
+  const repositories = [
+    ...authorities.flatMap(({ repository }) => repository ?? []),
+    ...policies.flatMap(({ attachments }) => attachments ?? []),
+  ];
   return {
     trust: {
       keys: [...new Map(keys.map((key) => [key.fingerprint, key])).values()],

@@ -10,7 +10,7 @@ import { subjectOf } from './records/artifact.ts';
 import { releaseStatement, type PassedGate } from './records/release.ts';
 import { reportRecord, vulnerabilityStatement, type ScanRecord } from './records/report.ts';
 import type { PromoteSpec, ScanSpec, SignSpec } from './schema.ts';
-import { copyStep, verifyTargetStep } from './steps/copy.ts';
+import { copyStep, verifyTargetStep, withAttachments } from './steps/copy.ts';
 import { deleteSourceStep } from './steps/delete-source.ts';
 import type { ImageNode } from './graph/nodes.ts';
 import { copiedNodes, writeEach } from './graph/nodes.ts';
@@ -60,7 +60,7 @@ function scanStep(parts: StepParts, scan: ScanSpec): Step {
   };
   return step('scan', async (task, _, signal) => {
     const { image } = task;
-    const scanned = await scannedOf(image, parts, scan.from, signal);
+    const scanned = await scannedOf(image, { ...parts, ...withAttachments(parts) }, scan.from, signal);
     const gate = judgeScan(scanned, rule, parts.clock());
     if (gate.answer === 'Unknown' && gate.transient) throw passing(gate);
     return {

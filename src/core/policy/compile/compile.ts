@@ -1,5 +1,5 @@
 import { describeProblems, digestOf, objectOf, ownField, parsed, parseWith } from '../../model/index.ts';
-import type { Enforcement, Parsed, Problem } from '../../model/index.ts';
+import type { Enforcement, ImageRef, Parsed, Problem } from '../../model/index.ts';
 import { compileAuthorities, type Given } from './authorities.ts';
 import { compileImageGlob, readRefusedGlob } from './image-globs.ts';
 import { compileGlobs, compileRequirements, type Requirements } from './requirements.ts';
@@ -21,6 +21,8 @@ export interface CompiledPolicy extends Requirements {
   readonly at?: ImagePolicySpec['at'];
   /** Whether references without a digest are given one before they are judged. */
   readonly pinDigests: boolean;
+  /** Another repository that may hold what belongs to images, besides those of its authorities; only promotions name one. */
+  readonly attachments?: ImageRef | undefined;
   /** Why the policy could not be compiled: then it asks nothing else, and its images are unknown. */
   readonly broken?: string;
   /** Whether the policy matches images of this normalised name. */

@@ -4,6 +4,7 @@ import {
   isFolder,
   parsed,
   parsePlace,
+  parseReference,
   problem,
   type Parsed,
   type PinnedRef,
@@ -58,6 +59,8 @@ export async function openOne(
   }
   const [from, to] = [source.value, target.value];
   const { clock, pause, report } = context;
+  const elsewhere = parseReference(spec.attachments.from ?? '');
+  const attachments = elsewhere.ok ? elsewhere.value : undefined;
   const asked = { runUID: run.uid, promotionUID, promotion: run.name, spec, policies: policies.value };
   return parsed(
     createExecution({
@@ -73,8 +76,12 @@ export async function openOne(
       to: to.place,
       sourceAuthenticated: from.authenticated,
       refusedToDelete: (side, until) => (side === 'source' ? from : to).refusal(['Delete'], until),
-      judge: judgeOn(from, policies.value.map(asGate), context),
-      reports: reports.value && reportsOn(from, reports.value, context),
+      judge: judgeOn(
+        from,
+        policies.value.map((policy) => ({ ...asGate(policy), attachments })),
+        context,
+      ),
+      reports: reports.value && reportsOn(from, { ...reports.value, attachments }, context),
       scanner: scannerOf(spec, from, context),
       readSbomElsewhere: context.readSbomElsewhere,
       selectElsewhere: context.selectElsewhere,

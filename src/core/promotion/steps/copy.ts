@@ -1,6 +1,13 @@
 import pLimit from 'p-limit';
 import { parseReference, pin } from '../../model/index.ts';
-import type { Descriptor, Digest, ImageRef, ManifestContent, PinnedRef } from '../../model/index.ts';
+import type {
+  Descriptor,
+  Digest,
+  ImageRef,
+  Manifest,
+  ManifestContent,
+  PinnedRef,
+} from '../../model/index.ts';
 import { together } from '../concurrency.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type GatherRequest, type Gathered } from '../graph/gather.ts';
@@ -127,7 +134,11 @@ export function copyStep(given: StepParts, { before, tagIsNext }: CopyOrder): St
  * The source together with the other repository that holds attachments: what is listed in either is listed, and what is listed there is
  * read there. Cosign's tags are tried in both, one by one. What cannot be read there is as little known as what cannot be read here.
  */
-function withAttachments({ spec, source, sourceTags }: StepParts): Pick<StepParts, 'source' | 'sourceTags'> {
+export function withAttachments({
+  spec,
+  source,
+  sourceTags,
+}: Pick<StepParts, 'spec' | 'source' | 'sourceTags'>): Pick<StepParts, 'source' | 'sourceTags'> {
   const read = parseReference(spec.attachments.from ?? '');
   if (!read.ok) return { source, sourceTags };
   const there = { registry: read.value.registry, repository: read.value.repository };
@@ -141,12 +152,18 @@ function withAttachments({ spec, source, sourceTags }: StepParts): Pick<StepPart
     if (digest === undefined) return isReservedTag(tag) ? [here, there] : [here];
     return known.has(digest) ? [there, here] : [here];
   };
-  const content: typeof source.content = async (ref, ...rest) => {
+  /** Reads in the first place that has it. */
+  const first = async <T>(
+    ref: ImageRef,
+    read: (at: ImageRef) => Promise<T | undefined>,
+    manifestOf: (found: T) => Manifest,
+  ): Promise<T | undefined> => {
     for (const place of placesOf(ref)) {
-      const found = await source.content({ ...ref, ...place }, ...rest);
-      if (!found) continue;
+      const found = await read({ ...ref, ...place });
+      if (found === undefined) continue;
+      const manifest = manifestOf(found);
       if (place === there)
-        for (const { digest } of [...found.manifest.manifests, ...blobsOf([found])]) known.add(digest);
+        for (const { digest } of [...manifest.manifests, ...blobsOf([{ manifest }])]) known.add(digest);
       return found;
     }
     return undefined;
@@ -158,9 +175,22 @@ function withAttachments({ spec, source, sourceTags }: StepParts): Pick<StepPart
   };
   const both: typeof source = {
     ...source,
-    content,
+    manifest: (ref, ...rest) =>
+      first(
+        ref,
+        (at) => source.manifest(at, ...rest),
+        (manifest) => manifest,
+      ),
+    content: (ref, ...rest) =>
+      first(
+        ref,
+        (at) => source.content(at, ...rest),
+        ({ manifest }) => manifest,
+      ),
     referrers: (image, ...rest) => inBoth(image, (of) => source.referrers(of, ...rest)),
     fallbackReferrers: (image, ...rest) => inBoth(image, (of) => source.fallbackReferrers(of, ...rest)),
+    blob: (place, blob, ...rest) =>
+      source.blob(known.has(blob.digest) ? { ...place, ...there } : place, blob, ...rest),
     openBlob: (place, blob, ...rest) =>
       source.openBlob(known.has(blob.digest) ? there : place, blob, ...rest),
   };
