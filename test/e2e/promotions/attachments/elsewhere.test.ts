@@ -24,7 +24,7 @@ for (const format of ['bundle', 'legacy'] as const)
       const repository = `${vendor.host}/dhi/attestations`;
       await cosign.sign(`${source.host}/dhi/node@${image.digest}`, { key, format, repository });
     });
-    after(() => Promise.all([source, vendor, own, promoter, cosign].map((each) => each?.stop())));
+    after(() => Promise.all([source?.stop(), vendor?.stop(), own?.stop(), promoter.stop(), cosign.stop()]));
 
     const promote = (attachments: object) =>
       promoter.promote(
