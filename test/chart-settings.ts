@@ -130,6 +130,8 @@ export const SETTINGS = {
     onMissing: { request: 'platform/node-mirror', anonymous: false },
     redirects: 'Pass',
     downloadsPerHost: 1,
+    downloadsPerClient: 1,
+    trustedProxies: ['192.0.2.0/24'],
     drainMs: 1,
   },
 };

@@ -1,20 +1,19 @@
 import { Fault } from '../core/model/index.ts';
 import { errorAnswer, jsonAnswer, type GateAnswer } from './answer.ts';
 import { identify, identifyLogin, type CallerPorts, type Identity } from './callers.ts';
+import { createDownloads, shareOf, thenEnd, type Origin } from './clients.ts';
 import type { AskForMissing } from './missing/ask.ts';
 import { parseUrl } from './path.ts';
-import type { GatePorts, GateRules, PullEvent } from './ports.ts';
+import type { Caller, GatePorts, GateRules, PullEvent } from './ports.ts';
 import { createPuller } from './pull.ts';
 import { faultOutcome, plain, type Outcome } from './refusal.ts';
 import { TOKEN_SECONDS, type Tokens } from './tokens.ts';
 
 /** A request, as it was sent. */
-export interface GateRequest {
+export interface GateRequest extends Origin {
   readonly method: string;
   /** Path and query, nothing decoded. */
   readonly url: string;
-  /** By lower-case name. */
-  readonly headers: ReadonlyMap<string, string>;
   /** Fires when the client has gone. */
   readonly signal: AbortSignal;
 }
@@ -29,6 +28,8 @@ export interface GateOptions extends GatePorts {
   /** Asks for what is missing; absent = nothing is asked for. */
   readonly onMissing?: AskForMissing | undefined;
   readonly tokens: Tokens;
+  /** Whether an address is that of a proxy whose `X-Forwarded-For` is believed. */
+  readonly isProxy: (address: string) => boolean;
   /** How clients reach the gate, e.g. `https://gate.example.com`; a scheme alone = at the host that they name. */
   readonly publicUrl: string;
 }
@@ -40,9 +41,31 @@ const ANSWER_MS = 25_000;
 export function createGate(options: GateOptions): Gate {
   const { callers, tokens, onPull, report } = options;
   const pull = createPuller(options);
+  const download = createDownloads(options.rules.downloadsPerClient);
+
+  const pullFor = async (
+    proven: Caller,
+    asked: Parameters<typeof pull>[0],
+    request: GateRequest,
+    deadline: AbortSignal,
+  ): Promise<Outcome> => {
+    const { method, headers, signal } = request;
+    const caller = { ...proven, share: shareOf(proven, request, options.isProxy) };
+    const isHead = method === 'HEAD';
+    const end = asked.kind === 'blob' && !isHead ? download(caller.share) : () => undefined;
+    if (!end) return plain(errorAnswer('TOOMANYREQUESTS', tooMany(options.rules), AGAIN));
+    signal.addEventListener('abort', end, { once: true });
+    const range = headers.get('range');
+    const asking = pull(asked, { caller, range, isHead, deadline, clientGone: signal });
+    const outcome = await asking.catch((error: unknown) => {
+      end();
+      throw error;
+    });
+    return endedBy(outcome, end);
+  };
 
   const outcomeOf = async (request: GateRequest, deadline: AbortSignal): Promise<Outcome> => {
-    const { method, url, headers, signal } = request;
+    const { method, url, headers } = request;
     if (method !== 'GET' && method !== 'HEAD')
       return plain(errorAnswer('UNSUPPORTED', 'the gate only answers pulls: it writes nothing', ALLOWED));
     const asked = parseUrl(url);
@@ -59,14 +82,7 @@ export function createGate(options: GateOptions): Gate {
     if (asked.kind === 'base') return plain(jsonAnswer({}));
     if (asked.kind === 'tags' && !options.isReady())
       return plain(errorAnswer('UNAVAILABLE', 'the policies are not read yet', AGAIN));
-    const { caller } = identity;
-    return pull(asked, {
-      caller,
-      range: headers.get('range'),
-      isHead: method === 'HEAD',
-      deadline,
-      clientGone: signal,
-    });
+    return pullFor(identity.caller, asked, request, deadline);
   };
 
   return async (request) => {
@@ -98,6 +114,19 @@ const ALLOWED = { headers: { Allow: 'GET, HEAD' } };
 const NOTHING: Omit<PullEvent, 'status' | 'milliseconds'> = {
   ...{ caller: '', callerKind: 'anonymous', image: '', kind: '', verdict: 'none', reason: '' },
 };
+
+function tooMany({ downloadsPerClient }: GateRules): string {
+  return `this client has ${String(downloadsPerClient)} downloads at a time, and may have no more: end one, or try again`;
+}
+
+/** Calls back at the end of the bytes of an answer. */
+function endedBy(outcome: Outcome, end: () => void): Outcome {
+  const { body } = outcome.answer;
+  if (body && !(body instanceof Uint8Array))
+    return { ...outcome, answer: { ...outcome.answer, body: thenEnd(body, end) } };
+  end();
+  return outcome;
+}
 
 /** The token under both names that clients read (distribution project, "Token Authentication"). */
 function tokenAnswer(token: string): GateAnswer {

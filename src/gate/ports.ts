@@ -13,6 +13,8 @@ export interface Caller {
   /** For the log: the subject of a token, a service account, the user name of a login. */
   readonly name: string;
   readonly groups: readonly string[];
+  /** Names what it shares limits with; absent = with callers of its kind and name. */
+  readonly share?: string | undefined;
   /** That of a service account. */
   readonly namespace?: string | undefined;
   /** The caller's own login of the upstream, where it is passed on. */
@@ -111,4 +113,6 @@ export interface GateRules {
   readonly redirects: 'Follow' | 'Pass';
   /** Whether lists of tags leave out those that are refused. */
   readonly refusedTags: 'Listed' | 'Hidden';
+  /** Downloads of one client at a time; more are answered 429. */
+  readonly downloadsPerClient: number;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Serving } from '../cli/index.ts';
 import { openBlobCache, readText } from '../clients/files/index.ts';
+import { blockList, isListed } from '../clients/http/index.ts';
 import { operationsPages, readinessPage } from '../clients/http-server/index.ts';
 import { openCluster, watchCollection } from '../clients/kubernetes/index.ts';
 import { createTokenVerifier } from '../clients/oidc/index.ts';
@@ -155,6 +156,7 @@ async function openAnswer(
   if (!secret.ok || !upstreams.ok || !store.ok) return failed([secret, upstreams, store]);
   const key = secret.value === undefined ? randomBytes(32) : Buffer.from(secret.value);
   const tokens = createTokens(key, clock);
+  const proxies = blockList(gate.trustedProxies);
   const verifyToken = createTokenVerifier({
     clock,
     reach: { ...settings.registries, proxies: judging.proxies },
@@ -163,6 +165,7 @@ async function openAnswer(
     createGate({
       ...{ ...rules, clock, judge: judging.judge, upstreams: upstreams.value, rules: gate, tokens },
       ...{ onPull: telemetry.onPull, report: telemetry.report, store: store.value },
+      isProxy: (address) => isListed(proxies, address),
       isReady: () => rules.waitingFor().length === 0,
       publicUrl: publicUrl ?? (isPlain(gate) ? 'http' : 'https'),
       callers: { ...callers, issuers: callers.oidc, verifyToken, reviewToken: rules.reviewToken },

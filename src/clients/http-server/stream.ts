@@ -5,6 +5,8 @@ export interface StreamRequest {
   readonly method: string;
   /** Path and query as they were sent. */
   readonly url: string;
+  /** IP address of the other end of the connection; empty where it has gone. */
+  readonly address: string;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
   /** Fires when the client has gone before the answer was whole. */
@@ -45,7 +47,8 @@ export function streamHandler(
       if (!response.writableFinished) gone.abort();
     });
     const { method, originalUrl: url } = request;
-    answer({ method, url, headers: headersOf(request), signal: gone.signal })
+    const { remoteAddress: address = '' } = request.socket;
+    answer({ method, url, address, headers: headersOf(request), signal: gone.signal })
       .then((given) => write(given, response, streaming))
       .catch(next);
   };

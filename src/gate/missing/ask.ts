@@ -114,7 +114,8 @@ export function createMissing(options: MissingOptions): AskForMissing {
     const counted = budget(miss.caller, image);
     if (progress.state !== 'Ready') return progress;
     if (counted.state === 'exceeded') {
-      const who = miss.caller.kind === 'anonymous' ? 'callers without a login have' : 'this caller has';
+      const isProven = miss.caller.kind === 'token' || miss.caller.kind === 'serviceAccount';
+      const who = isProven ? 'this caller has' : 'callers of this network have';
       const text = `${who} asked for ${String(MAX_IMAGES_OF_CALLER)} missing images already`;
       return { ...progress, text, until: counted.until };
     }

@@ -21,10 +21,10 @@ export function createBudget(clock: Clock): (caller: Caller, image: string) => C
     max: MAX_CALLERS,
   });
   const isOver = (since: Date): boolean => clock().getTime() - since.getTime() >= COUNTS_MS;
-  return ({ kind, name }, image) => {
+  return ({ kind, name, share }, image) => {
     const wanted = images.get(image);
     if (wanted && !isOver(wanted)) return { state: 'counted', since: wanted };
-    const key = `${kind} ${name}`;
+    const key = share ?? `${kind} ${name}`;
     const known = callers.get(key);
     const own = known && !isOver(known.since) ? known : { since: clock(), images: new Set<string>() };
     if (own.images.size >= MAX_IMAGES_OF_CALLER)

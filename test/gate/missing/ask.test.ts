@@ -131,7 +131,7 @@ describe('asking for an image that is missing', () => {
     mirror(ran('a', 1));
     after(2 * MINUTE);
     const over = await one(20);
-    expect(over?.found).to.equal('callers without a login have asked for 20 missing images already');
+    expect(over?.found).to.equal('callers of this network have asked for 20 missing images already');
     expect(over?.seconds).to.equal(58 * 60);
     expect((await one(21, CI))?.found, 'another caller').to.include('was asked');
     after(58 * MINUTE);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isPinned, parseReference } from '../../model/index.ts';
-import { issuer, listen, milliseconds, namespacedName, path, serverUrl } from './parts.ts';
+import { issuer, listen, milliseconds, namespacedName, path, range, serverUrl } from './parts.ts';
 
 /* The gate: who may pull through it, from where, and what becomes of what no policy covers. */
 
@@ -104,6 +104,13 @@ export const gate = z.strictObject({
   redirects: z.enum(['Follow', 'Pass']).default('Follow'),
   /** Downloads from one host at a time; more wait. Each takes some hundred KiB, however large the blob is and however slow the client. */
   downloadsPerHost: z.int().min(1).max(2_048).default(512),
+  /**
+   * Downloads of one client at a time; more are answered 429. A client is a proven caller, else an IPv4 address or a /64 of IPv6. Half
+   * of those of a host: no client takes all of them.
+   */
+  downloadsPerClient: z.int().min(1).max(2_048).default(256),
+  /** Addresses of proxies whose `X-Forwarded-For` names the client. */
+  trustedProxies: z.array(range).max(64).default([]),
   /**
    * Blobs that were handed out are kept in this folder, and read from it for those who may have them. Other processes may share it.
    * Absent = none is kept.
