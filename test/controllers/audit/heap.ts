@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Bytes that are in use after everything unused is gone. */
-export function heapUsed(): number {
+/** Memory in use after everything unused is gone, in bytes. */
+export function memoryInUse(): NodeJS.MemoryUsage {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().heapUsed;
+  return process.memoryUsage();
 }

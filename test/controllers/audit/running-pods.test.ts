@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { digestOf } from '../../../src/core/model/index.ts';
 import { podSelector } from '../../../src/controllers/audit/running-pods.ts';
-import { heapUsed } from './heap.ts';
+import { memoryInUse } from './heap.ts';
 import { pod, podObject, ran, type WrittenPod } from './pods.ts';
 
 const ID = ran('registry.example.com/shop/web');
@@ -91,9 +91,9 @@ describe('the part of a pod that is kept in memory', () => {
         podObject({ name, namespace: `team-${index % 50}`, images, pullSecrets: ['pull'] }),
       );
     });
-    const before = heapUsed();
+    const before = memoryInUse().heapUsed;
     const kept = texts.map((text) => select(JSON.parse(text) as ReturnType<typeof podObject>));
-    const grown = heapUsed() - before;
+    const grown = memoryInUse().heapUsed - before;
     expect(new Set(kept.map((one) => one?.runs)).size).to.equal(2_000);
     expect(grown / 1e6).to.be.below(8);
   });
