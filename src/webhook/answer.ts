@@ -1,4 +1,4 @@
-import type { JudgedImage, ReasonCode } from '../core/model/index.ts';
+import { oneLine, type JudgedImage, type ReasonCode } from '../core/model/index.ts';
 import { codesOf, explainRefusal, explainWarnings, isRefused } from '../core/policy/index.ts';
 import type { PatchOperation } from './patch.ts';
 
@@ -88,7 +88,7 @@ export function patchAnswer(
 /** Refuses a request that could not be judged at all. */
 export function refusalAnswer(uid: string, code: number, reason: ReasonCode, why: string): Answered {
   const verdict = UNDETERMINED.has(reason) ? 'unknown' : 'deny';
-  const status = { code, reason, message: `${reason}: ${why}` };
+  const status = { code, reason, message: `${reason}: ${oneLine(why)}` };
   const response = { uid, allowed: false, status, auditAnnotations: { verdict, reasons: reason } };
   return { answer: answer(response), verdict, reasons: [reason], images: [] };
 }
