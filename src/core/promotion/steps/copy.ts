@@ -8,7 +8,7 @@ import type {
   ManifestContent,
   PinnedRef,
 } from '../../model/index.ts';
-import { together } from '../concurrency.ts';
+import { orFault, together } from '../concurrency.ts';
 import { copyGraph, verifyTarget } from '../copy/copy.ts';
 import { gatherGraph, type GatherRequest, type Gathered } from '../graph/gather.ts';
 import { blobsOf, leftLayers, type Graph } from '../graph/graph.ts';
@@ -57,7 +57,7 @@ function gatherAndLook(
       };
       looks.set(
         digest,
-        start(() => answered().catch(() => undefined)),
+        start(() => orFault(answered(), () => undefined, inner)),
       );
     };
     const onOpened = ({ manifest: { digest, manifests } }: ManifestContent): void => {
